@@ -1,0 +1,209 @@
+"""An account, how events change it, and the commands about its own values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from worker.domain.commands import (
+    KEEP,
+    ChangeCurrency,
+    ChangePaymentTerms,
+    CreateAccount,
+    DeleteAccount,
+    UpdateAccount,
+)
+from worker.domain.decision import Occasion, Reason, Refusal, Rejected, refuse
+from worker.domain.events import (
+    AccountCreated,
+    AccountDeleted,
+    AccountEvent,
+    AccountUpdated,
+    CurrencyChanged,
+    HoldPlaced,
+    HoldReleased,
+    PaymentProfileAttached,
+    PaymentProfileDetached,
+    PaymentProfileReported,
+    PaymentTermsChanged,
+    PhaseChanged,
+)
+from worker.domain.values import (
+    NO_LABELS,
+    Contact,
+    Hold,
+    Instant,
+    PaymentProfile,
+    PaymentTerms,
+    Phase,
+    ScheduledSuspension,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One billing account as it stands. `sequence` is the number of its last event."""
+
+    organization: str
+    id: str
+    sequence: int
+    phase: Phase
+    phase_since: Instant
+    currency: str
+    terms: PaymentTerms
+    display_name: str | None = None
+    contact: Contact | None = None
+    labels: Mapping[str, str] = NO_LABELS
+    activated_at: Instant | None = None
+    serving: PaymentProfile | None = None
+    pending: PaymentProfile | None = None
+    holds: tuple[Hold, ...] = ()
+    scheduled: tuple[ScheduledSuspension, ...] = ()
+    deleted_at: Instant | None = None
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether a hold keeps its projects from leaving."""
+        return any(hold.blocks_rebind for hold in self.holds)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How many projects an account pays for, and when the last one left."""
+
+    active_bindings: int = 0
+    last_until: Instant | None = None
+
+
+def evolve(account: Account | None, event: AccountEvent, organization: str, at: Instant) -> Account:
+    """The account after the event."""
+    if isinstance(event, AccountCreated):
+        return Account(
+            organization=organization,
+            id=event.account,
+            sequence=1,
+            phase=Phase.PROVISIONING,
+            phase_since=at,
+            currency=event.currency,
+            terms=event.terms,
+            display_name=event.display_name,
+            contact=event.contact,
+            labels=event.labels,
+            serving=event.serving,
+        )
+    if account is None:
+        msg = f"{type(event).__name__} of an account that was never created"
+        raise ValueError(msg)
+    sequence = account.sequence + 1
+    match event:
+        case AccountUpdated():
+            return replace(
+                account,
+                sequence=sequence,
+                display_name=event.display_name,
+                contact=event.contact,
+                labels=event.labels,
+            )
+        case CurrencyChanged():
+            return replace(account, sequence=sequence, currency=event.currency)
+        case PaymentTermsChanged():
+            return replace(account, sequence=sequence, terms=event.terms)
+        case PaymentProfileAttached() | PaymentProfileReported() | PaymentProfileDetached():
+            return replace(account, sequence=sequence, serving=event.serving, pending=event.pending)
+        case HoldPlaced():
+            return replace(account, sequence=sequence, holds=(*account.holds, event.hold))
+        case HoldReleased():
+            kept = tuple(hold for hold in account.holds if hold.id != event.hold.id)
+            return replace(account, sequence=sequence, holds=kept)
+        case PhaseChanged():
+            return replace(
+                account,
+                sequence=sequence,
+                phase=event.entered,
+                phase_since=event.at,
+                activated_at=event.activated_at,
+            )
+        case AccountDeleted():
+            return replace(account, sequence=sequence, deleted_at=at, scheduled=())
+        case _ as never:
+            assert_never(never)
+
+
+def why_gone(account: Account | None, *, archived_too: bool = True) -> Reason | None:
+    """Why nothing can be asked of this account any more, if so."""
+    if account is None:
+        return Reason.ACCOUNT_NOT_FOUND
+    if account.deleted_at is not None:
+        return Reason.ACCOUNT_DELETED
+    if archived_too and account.phase is Phase.ARCHIVED:
+        return Reason.ACCOUNT_ARCHIVED
+    return None
+
+
+def version_conflict(sequence: int, expected: int | None) -> tuple[Refusal, ...]:
+    """The refusal of a command that was written against another version, if it was."""
+    if expected is None or expected == sequence:
+        return ()
+    return (Refusal(Reason.VERSION_CONFLICT, {"expected": expected, "actual": sequence}),)
+
+
+def create(account: Account | None, order: CreateAccount, occasion: Occasion) -> list[AccountEvent] | Rejected:
+    """Begin an account. An id is never used twice."""
+    if account is not None:
+        return refuse(Reason.ACCOUNT_ALREADY_EXISTS)
+    profile = order.profile
+    if profile and is_already_over(profile, occasion.at):
+        return refuse(Reason.INVALID_DATA, path="/paymentProfile/validUntil")
+    return [
+        AccountCreated(
+            account=order.account,
+            currency=order.currency,
+            display_name=order.display_name,
+            contact=order.contact,
+            terms=order.terms,
+            serving=profile,
+            labels=order.labels,
+        )
+    ]
+
+
+def update(account: Account, order: UpdateAccount) -> list[AccountEvent]:
+    """Change what describes an account: absent keeps, null clears."""
+    event = AccountUpdated(
+        account=account.id,
+        display_name=account.display_name if order.display_name is KEEP else order.display_name,
+        contact=account.contact if order.contact is KEEP else order.contact,
+        labels=account.labels if order.labels is KEEP else order.labels or NO_LABELS,
+    )
+    same = (event.display_name, event.contact, event.labels) == (account.display_name, account.contact, account.labels)
+    return [] if same else [event]
+
+
+def change_currency(account: Account, order: ChangeCurrency) -> list[AccountEvent] | Rejected:
+    """Charge in another currency, as long as the account was never active."""
+    if order.currency == account.currency:
+        return []
+    if account.activated_at is not None:
+        return refuse(Reason.CURRENCY_LOCKED)
+    return [CurrencyChanged(account.id, order.currency)]
+
+
+def change_payment_terms(account: Account, order: ChangePaymentTerms) -> list[AccountEvent]:
+    """Invoice on other terms from now on."""
+    return [] if order.terms == account.terms else [PaymentTermsChanged(account.id, order.terms)]
+
+
+def delete(account: Account, _order: DeleteAccount, usage: Usage, sample: list[str]) -> list[AccountEvent] | Rejected:
+    """End an account for which nobody pays any more and no hold demands that it stays."""
+    refusals = []
+    if usage.active_bindings:
+        refusals.append(Refusal(Reason.ACTIVE_BINDINGS, {"count": usage.active_bindings, "sample": sample}))
+    if account.is_blocked:
+        refusals.append(Refusal(Reason.DELETE_BLOCKED_BY_HOLD, {"holds": account.holds}))
+    if refusals:
+        return Rejected(tuple(refusals))
+    return [AccountDeleted(account.id, account.phase, usage.last_until)]
+
+
+def is_already_over(profile: PaymentProfile, at: Instant) -> bool:
+    """Whether a profile is said to be Valid until an instant that has passed."""
+    return profile.is_valid and profile.valid_until is not None and profile.valid_until <= at

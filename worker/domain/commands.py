@@ -1,0 +1,167 @@
+"""What people may ask for. Their shape was checked when they were read; whether they may happen is for the rules."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, TypeAlias
+
+from worker.domain.values import (
+    NO_LABELS,
+    Approval,
+    Contact,
+    HoldReason,
+    Instant,
+    InvalidCause,
+    PaymentProfile,
+    PaymentTerms,
+    Position,
+    ProfileStatus,
+)
+
+
+class Keep(Enum):
+    """Stands where a field was absent and absence means something else than null."""
+
+    KEEP = "keep"
+
+
+KEEP: Final = Keep.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class CreateAccount:
+    """`billing.account.create.v1`."""
+
+    account: str
+    currency: str
+    display_name: str | None = None
+    contact: Contact | None = None
+    terms: PaymentTerms = field(default_factory=PaymentTerms)
+    profile: PaymentProfile | None = None
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateAccount:
+    """`billing.account.update.v1`: what was absent is kept, None clears."""
+
+    account: str
+    display_name: str | Keep | None = KEEP
+    contact: Contact | Keep | None = KEEP
+    labels: Mapping[str, str] | Keep | None = KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeCurrency:
+    """`billing.account.change-currency.v1`."""
+
+    account: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePaymentTerms:
+    """`billing.account.change-payment-terms.v1`."""
+
+    account: str
+    terms: PaymentTerms
+
+
+@dataclass(frozen=True, slots=True)
+class AttachPaymentProfile:
+    """`billing.account.attach-payment-profile.v1`."""
+
+    account: str
+    profile: PaymentProfile
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPaymentProfile:
+    """`billing.account.report-payment-profile.v1`."""
+
+    account: str
+    external_id: str
+    status: ProfileStatus
+    cause: InvalidCause | None = None
+    valid_until: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DetachPaymentProfile:
+    """`billing.account.detach-payment-profile.v1`."""
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuspendAccount:
+    """`billing.account.suspend.v1`."""
+
+    account: str
+    reason: HoldReason
+    message: str
+    hold: str | None = None
+    blocks_rebind: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReactivateAccount:
+    """`billing.account.reactivate.v1`: by reason, by hold, or all when both are None."""
+
+    account: str
+    reason: HoldReason | None = None
+    hold: str | None = None
+    approval: Approval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAccount:
+    """`billing.account.delete.v1`."""
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class BindProject:
+    """`billing.project.bind.v1`. `expected_binding`: KEEP is any, None is unbound."""
+
+    project: str
+    account: str
+    supersede: bool = True
+    expected_binding: str | Keep | None = KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class UnbindProject:
+    """`billing.project.unbind.v1`. `expected_binding`: KEEP is any, None is unbound."""
+
+    project: str
+    expected_binding: str | Keep | None = KEEP
+
+
+AccountAction: TypeAlias = (
+    CreateAccount
+    | UpdateAccount
+    | ChangeCurrency
+    | ChangePaymentTerms
+    | AttachPaymentProfile
+    | ReportPaymentProfile
+    | DetachPaymentProfile
+    | SuspendAccount
+    | ReactivateAccount
+    | DeleteAccount
+)
+ProjectAction: TypeAlias = BindProject | UnbindProject
+Action: TypeAlias = AccountAction | ProjectAction
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One readable command with well-formed data, as it lies in the log."""
+
+    organization: str
+    id: str
+    position: Position
+    action: Action
+    actor: str | None = None
+    expected_version: int | None = None

@@ -1,0 +1,90 @@
+"""From a command to a decision: finds what the rule needs in the book and hands it over."""
+
+from typing import assert_never
+
+from worker.domain import accounts, bindings, holds, profiles
+from worker.domain.accounts import Account, version_conflict, why_gone
+from worker.domain.book import Book
+from worker.domain.commands import (
+    AccountAction,
+    AttachPaymentProfile,
+    BindProject,
+    ChangeCurrency,
+    ChangePaymentTerms,
+    Command,
+    CreateAccount,
+    DeleteAccount,
+    DetachPaymentProfile,
+    ReactivateAccount,
+    ReportPaymentProfile,
+    SuspendAccount,
+    UnbindProject,
+    UpdateAccount,
+)
+from worker.domain.decision import Accepted, Decision, Occasion, Rejected, refuse
+from worker.domain.events import AccountEvent
+from worker.domain.phases import conclude
+from worker.domain.values import Instant, Origin
+
+
+def decide(book: Book, command: Command, at: Instant, first_index: int = 0) -> Decision:
+    """Judge a command by the rules. Changes nothing: the events of an acceptance are yet to be recorded.
+
+    `first_index` is the number of events that this position of the log has brought about before (due work).
+    Raises KeyError if the book lacks what the command touches.
+    """
+    origin = Origin(book.installation, command.organization, command.id, command.position, first_index)
+    occasion = Occasion(at, command.actor, origin, book.rules)
+    action, organization = command.action, command.organization
+    if isinstance(action, BindProject):
+        project = book.projects[organization, action.project]
+        account = book.accounts[organization, action.account]
+        return bindings.bind(project, account, book.payer_of(project), action, command.expected_version, occasion)
+    if isinstance(action, UnbindProject):
+        project = book.projects[organization, action.project]
+        return bindings.unbind(project, book.payer_of(project), action, occasion)
+    return _decide_account(book, command, action, occasion)
+
+
+def _decide_account(book: Book, command: Command, action: AccountAction, occasion: Occasion) -> Decision:
+    key = (command.organization, action.account)
+    account, usage = book.accounts[key], book.usage_of(key)
+    expected = version_conflict(account.sequence if account else 0, command.expected_version)
+    if isinstance(action, CreateAccount):
+        facts = accounts.create(account, action, occasion)
+    else:
+        if gone := why_gone(account, archived_too=not isinstance(action, DeleteAccount)):
+            return refuse(gone)
+        assert account is not None  # noqa: S101 - why_gone says so
+        facts = _facts(book, account, action, occasion)
+    if isinstance(facts, Rejected) or expected:
+        return Rejected((*expected, *(facts.refusals if isinstance(facts, Rejected) else ())))
+    approval = action.approval if isinstance(action, ReactivateAccount) else None
+    return Accepted(tuple(conclude(account, facts, usage, occasion, approval=approval)))
+
+
+def _facts(book: Book, account: Account, action: AccountAction, occasion: Occasion) -> list[AccountEvent] | Rejected:
+    key = (account.organization, account.id)
+    match action:
+        case UpdateAccount():
+            return accounts.update(account, action)
+        case ChangeCurrency():
+            return accounts.change_currency(account, action)
+        case ChangePaymentTerms():
+            return accounts.change_payment_terms(account, action)
+        case AttachPaymentProfile():
+            return profiles.attach(account, action, occasion)
+        case ReportPaymentProfile():
+            return profiles.report(account, action, occasion)
+        case DetachPaymentProfile():
+            return profiles.detach(account, action, book.usage_of(key))
+        case SuspendAccount():
+            return holds.suspend(account, action, occasion)
+        case ReactivateAccount():
+            return holds.reactivate(account, action, occasion)
+        case DeleteAccount():
+            return accounts.delete(account, action, book.usage_of(key), book.sample_of(key))
+        case CreateAccount():
+            return accounts.create(account, action, occasion)
+        case _ as never:
+            assert_never(never)

@@ -1,0 +1,204 @@
+"""What happened. Each carries the complete new value of what it changed, so that state is the fold of its events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from worker.domain.values import (
+    Approval,
+    BindingEnd,
+    Contact,
+    Hold,
+    Instant,
+    PaymentProfile,
+    PaymentTerms,
+    Phase,
+    Settlement,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCreated:
+    """An account begins, with all its values."""
+
+    account: str
+    currency: str
+    display_name: str | None
+    contact: Contact | None
+    terms: PaymentTerms
+    serving: PaymentProfile | None
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountUpdated:
+    """What describes an account is now this."""
+
+    account: str
+    display_name: str | None
+    contact: Contact | None
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CurrencyChanged:
+    """The account is charged in another currency."""
+
+    account: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentTermsChanged:
+    """The account is invoiced on other terms."""
+
+    account: str
+    terms: PaymentTerms
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentProfileAttached:
+    """A profile serves or waits; both places are given as they now are."""
+
+    account: str
+    serving: PaymentProfile | None
+    pending: PaymentProfile | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentProfileReported:
+    """The provider's word changed a profile; both places are given as they now are."""
+
+    account: str
+    reported: PaymentProfile
+    serving: PaymentProfile | None
+    pending: PaymentProfile | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentProfileDetached:
+    """No profile serves or waits any more."""
+
+    account: str
+    serving: PaymentProfile | None
+    pending: PaymentProfile | None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPlaced:
+    """One more reason why the account is suspended."""
+
+    account: str
+    hold: Hold
+
+
+@dataclass(frozen=True, slots=True)
+class HoldReleased:
+    """One reason less. `automatic`: the payment profile became Valid."""
+
+    account: str
+    hold: Hold
+    released_by: str | None
+    approval: Approval | None = None
+    automatic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseChanged:
+    """The account's place in its life changed; `since` is when the phase left had begun."""
+
+    account: str
+    left: Phase | None
+    entered: Phase
+    since: Instant | None
+    at: Instant
+    reason: str
+    holds: tuple[Hold, ...]
+    active_bindings: int
+    activated_at: Instant | None
+    currency: str
+    settlement: Settlement | None = None
+    approval: Approval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDeleted:
+    """The account is gone; its history stays."""
+
+    account: str
+    phase: Phase
+    last_binding_until: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRegistered:
+    """A project is known from now on."""
+
+    project: str
+
+
+@dataclass(frozen=True, slots=True)
+class BindingEstablished:
+    """An account pays for a project from `since` on."""
+
+    binding: str
+    project: str
+    account: str
+    since: Instant
+    currency: str
+    account_sequence: int
+    supersedes: str | None = None
+    previous_account: str | None = None
+    previous_currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BindingSuperseded:
+    """An account stopped paying because another took over at the same instant."""
+
+    binding: str
+    project: str
+    account: str
+    since: Instant
+    until: Instant
+    superseded_by: str
+    superseded_by_account: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class BindingReleased:
+    """An account stopped paying and nobody took over."""
+
+    binding: str
+    project: str
+    account: str
+    since: Instant
+    until: Instant
+    end: BindingEnd
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class PayerMissing:
+    """Nobody pays for the project."""
+
+    project: str
+    since: Instant
+
+
+AccountEvent: TypeAlias = (
+    AccountCreated
+    | AccountUpdated
+    | CurrencyChanged
+    | PaymentTermsChanged
+    | PaymentProfileAttached
+    | PaymentProfileReported
+    | PaymentProfileDetached
+    | HoldPlaced
+    | HoldReleased
+    | PhaseChanged
+    | AccountDeleted
+)
+ProjectEvent: TypeAlias = ProjectRegistered | BindingEstablished | BindingSuperseded | BindingReleased | PayerMissing
+Event: TypeAlias = AccountEvent | ProjectEvent
