@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 YEAR_MIN = 2000
@@ -41,7 +41,9 @@ def format_instant(instant: datetime) -> str:
         if instant.tzinfo is None:
             raise ValueError("an instant needs an offset")
         instant = instant.astimezone(UTC)
-    return instant.isoformat(timespec="microseconds")[:26] + "Z"
+    at = instant
+    numbers = (at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond)
+    return "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ" % numbers  # noqa: UP031 - half the time of isoformat
 
 
 def _read(value: object) -> datetime:
@@ -66,8 +68,15 @@ Instant = Annotated[
     datetime,
     PlainValidator(_read),
     PlainSerializer(format_instant),
-    WithJsonSchema({"type": "string", "format": "date-time", "pattern": READ_PATTERN, "maxLength": 32}),
-    Field(description="RFC 3339 with an offset, at most six fraction digits, years 2000 to 9998 in UTC."),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "RFC 3339 with an offset, at most six fraction digits, years 2000 to 9998 in UTC.",
+            "format": "date-time",
+            "pattern": READ_PATTERN,
+            "maxLength": 32,
+        }
+    ),
 ]
 """An instant that a publisher sends."""
 

@@ -25,11 +25,16 @@ _HIDDEN_BEYOND_16_BITS = ((0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0
 _SURROGATES = ((0xD800, 0xDFFF),)
 
 HIDDEN_CHARACTER = re.compile(
-    "[" + "".join(f"\\U{a:08x}-\\U{b:08x}" for a, b in _HIDDEN + _HIDDEN_BEYOND_16_BITS + _SURROGATES) + "]"
+    "[" + "".join(f"{chr(a)}-{chr(b)}" for a, b in _HIDDEN + _HIDDEN_BEYOND_16_BITS + _SURROGATES) + "]"
 )
 """Control, bidi and zero-width characters, and surrogates without their other half."""
 
-_PORTABLE_PATTERN = "^[^" + "".join(f"\\u{a:04x}-\\u{b:04x}" for a, b in _HIDDEN) + "]*$"
+
+def _range(first: int, last: int) -> str:
+    return f"\\u{first:04x}" if first == last else f"\\u{first:04x}-\\u{last:04x}"
+
+
+_PORTABLE_PATTERN = f"^[^{''.join(_range(first, last) for first, last in _HIDDEN)}]*$"
 _LONGEST_DECOMPOSITION = 4  # code points that one NFC character may arrive as
 
 
@@ -41,6 +46,7 @@ class Text:
     """
 
     characters_max: int
+    meaning: str
     characters_min: int = 1
 
     def normalised(self, value: str) -> str:
@@ -69,6 +75,7 @@ class Text:
         """Describe the text as far as a pattern can."""
         return {
             "type": "string",
+            "description": self.meaning,
             "minLength": self.characters_min,
             "maxLength": self.characters_max,
             "pattern": _PORTABLE_PATTERN,

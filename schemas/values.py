@@ -32,7 +32,10 @@ ReadUuid = Annotated[str, StringConstraints(pattern=UUID_PATTERN, to_lower=True)
 BindingId = Annotated[
     str,
     StringConstraints(pattern=WRITTEN_UUID_PATTERN),
-    Field(description="A binding: one project paid for by one account over one interval.", json_schema_extra={"format": "uuid"}),
+    Field(
+        description="A binding: one project paid for by one account over one interval.",
+        json_schema_extra={"format": "uuid"},
+    ),
 ]
 
 SuspensionReason = Literal[
@@ -45,22 +48,20 @@ SuspensionReason = Literal[
     "CUSTOMER_REQUESTED",
 ]
 """Why somebody suspends an account."""
-HoldReason = Literal[
-    SuspensionReason, "PAYMENT_PROFILE_INVALID", "PAYMENT_PROFILE_EXPIRED", "PAYMENT_PROFILE_MISSING"
-]
+HoldReason = Literal[SuspensionReason, "PAYMENT_PROFILE_INVALID", "PAYMENT_PROFILE_EXPIRED", "PAYMENT_PROFILE_MISSING"]
 """Why a hold exists: the reasons of people, and those that only the worker places."""
 Phase = Literal["Provisioning", "Ready", "Suspended", "Archived"]
 InvoiceFrequency = Literal["Monthly", "Quarterly", "Annual"]
 ProfileFailure = Literal["Expired", "Declined", "Removed", "Revoked"]
 
-Actor = Annotated[str, Text(200), Field(description="Who did it, in the words of the publisher.")]
-DisplayName = Annotated[str, Text(128), Field(description="A name for people to read.")]
-Message1024 = Annotated[str, Text(1024), Field(description="A sentence for people to read.")]
-Reference = Annotated[str, Text(1024), Field(description="Where the publisher keeps the proof.")]
-ProfileType = Annotated[str, Text(64), Field(description="What kind of means of payment it is, in the provider's words.")]
-ExternalId = Annotated[str, Text(256), Field(description="The means of payment as its provider knows it.")]
-LabelName = Annotated[str, Text(63)]
-LabelValue = Annotated[str, Text(256, characters_min=0)]
+Actor = Annotated[str, Text(200, "Who did it, in the words of the publisher.")]
+DisplayName = Annotated[str, Text(128, "A name for people to read.")]
+Sentence = Annotated[str, Text(1024, "A sentence for people to read.")]
+Reference = Annotated[str, Text(1024, "Where the publisher keeps the proof.")]
+ProfileType = Annotated[str, Text(64, "What kind of means of payment it is, in the provider's words.")]
+ExternalId = Annotated[str, Text(256, "The means of payment as its provider knows it.")]
+LabelName = Annotated[str, Text(63, "The name of a label.")]
+LabelValue = Annotated[str, Text(256, "What a label says.", characters_min=0)]
 
 Count = Annotated[int, Field(ge=0, le=SAFE_INTEGER_MAX)]
 Sequence = Annotated[int, Field(ge=1, le=SAFE_INTEGER_MAX, description="1, 2, 3 … per subject, without holes.")]
@@ -77,8 +78,13 @@ def _active(code: str) -> str:
 Currency = Annotated[
     str,
     AfterValidator(_active),
-    WithJsonSchema({"type": "string", "enum": sorted(ACTIVE_CURRENCIES)}),
-    Field(description="An active ISO 4217 code; the list is frozen per release."),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "An active ISO 4217 code; the list is frozen per release.",
+            "enum": sorted(ACTIVE_CURRENCIES),
+        }
+    ),
 ]
 """A currency that a publisher sends."""
 WrittenCurrency = Annotated[
