@@ -1,7 +1,7 @@
 """An account, how events change it, and the commands about its own values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from worker.domain.commands import (
@@ -9,10 +9,9 @@ from worker.domain.commands import (
     ChangeCurrency,
     ChangePaymentTerms,
     CreateAccount,
-    DeleteAccount,
     UpdateAccount,
 )
-from worker.domain.decision import Occasion, Reason, Refusal, Rejected, refuse
+from worker.domain.decision import Reason, Refusal, Rejected, refuse
 from worker.domain.events import (
     AccountCreated,
     AccountDeleted,
@@ -52,7 +51,7 @@ class Account:
     terms: PaymentTerms
     display_name: str | None = None
     contact: Contact | None = None
-    labels: Mapping[str, str] = NO_LABELS
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
     activated_at: Instant | None = None
     serving: PaymentProfile | None = None
     pending: PaymentProfile | None = None
@@ -61,9 +60,9 @@ class Account:
     deleted_at: Instant | None = None
 
     @property
-    def is_blocked(self) -> bool:
-        """Whether a hold keeps its projects from leaving."""
-        return any(hold.blocks_rebind for hold in self.holds)
+    def blocking_holds(self) -> tuple[Hold, ...]:
+        """The holds that keep its projects from leaving, and itself from being deleted."""
+        return tuple(hold for hold in self.holds if hold.blocks_rebind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +145,10 @@ def version_conflict(sequence: int, expected: int | None) -> tuple[Refusal, ...]
     return (Refusal(Reason.VERSION_CONFLICT, {"expected": expected, "actual": sequence}),)
 
 
-def create(account: Account | None, order: CreateAccount, occasion: Occasion) -> list[AccountEvent] | Rejected:
+def create(account: Account | None, order: CreateAccount) -> list[AccountEvent] | Rejected:
     """Begin an account. An id is never used twice."""
     if account is not None:
         return refuse(Reason.ACCOUNT_ALREADY_EXISTS)
-    profile = order.profile
-    if profile and is_already_over(profile, occasion.at):
-        return refuse(Reason.INVALID_DATA, path="/paymentProfile/validUntil")
     return [
         AccountCreated(
             account=order.account,
@@ -160,7 +156,7 @@ def create(account: Account | None, order: CreateAccount, occasion: Occasion) ->
             display_name=order.display_name,
             contact=order.contact,
             terms=order.terms,
-            serving=profile,
+            serving=order.profile,
             labels=order.labels,
         )
     ]
@@ -192,18 +188,13 @@ def change_payment_terms(account: Account, order: ChangePaymentTerms) -> list[Ac
     return [] if order.terms == account.terms else [PaymentTermsChanged(account.id, order.terms)]
 
 
-def delete(account: Account, _order: DeleteAccount, usage: Usage, sample: list[str]) -> list[AccountEvent] | Rejected:
+def delete(account: Account, usage: Usage, sample: list[str]) -> list[AccountEvent] | Rejected:
     """End an account for which nobody pays any more and no hold demands that it stays."""
     refusals = []
     if usage.active_bindings:
         refusals.append(Refusal(Reason.ACTIVE_BINDINGS, {"count": usage.active_bindings, "sample": sample}))
-    if account.is_blocked:
-        refusals.append(Refusal(Reason.DELETE_BLOCKED_BY_HOLD, {"holds": account.holds}))
+    if blocking := account.blocking_holds:
+        refusals.append(Refusal(Reason.DELETE_BLOCKED_BY_HOLD, {"holds": blocking}))
     if refusals:
         return Rejected(tuple(refusals))
     return [AccountDeleted(account.id, account.phase, usage.last_until)]
-
-
-def is_already_over(profile: PaymentProfile, at: Instant) -> bool:
-    """Whether a profile is said to be Valid until an instant that has passed."""
-    return profile.is_valid and profile.valid_until is not None and profile.valid_until <= at

@@ -116,7 +116,7 @@ def _why_not_for(
         return refusals
     if not order.supersede:
         details = {"binding": project.open.id, "account": project.open.account}
-        refusals = (Refusal(Reason.PROJECT_ALREADY_BOUND, details), *refusals)
+        refusals += (Refusal(Reason.PROJECT_ALREADY_BOUND, details),)
     return refusals + _why_kept(project, payer)
 
 
@@ -125,8 +125,7 @@ def _why_kept(project: Project, payer: Account | None) -> tuple[Refusal, ...]:
     refusals: tuple[Refusal, ...] = ()
     if project.locked:
         refusals += (Refusal(Reason.BINDING_LOCKED),)
-    if payer is not None and payer.is_blocked:
-        blocking = tuple(hold for hold in payer.holds if hold.blocks_rebind)
+    if payer is not None and (blocking := payer.blocking_holds):
         refusals += (Refusal(Reason.REBIND_BLOCKED_BY_HOLD, {"account": payer.id, "holds": blocking}),)
     return refusals
 

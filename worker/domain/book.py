@@ -1,6 +1,6 @@
 """The part of the state that a batch of commands touches, and the one way in which events change it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias, assert_never
 from uuid import UUID
@@ -52,6 +52,11 @@ class Book:
     projects: dict[Key, Project | None] = field(default_factory=dict)
     bound: dict[Key, set[str]] = field(default_factory=dict)
 
+    def copy(self) -> "Book":
+        """A book to try things in; the values themselves are immutable and shared."""
+        bound = {account: set(projects) for account, projects in self.bound.items()}
+        return Book(self.installation, self.rules, dict(self.accounts), dict(self.usage), dict(self.projects), bound)
+
     def usage_of(self, account: Key) -> Usage:
         """How many projects the account pays for."""
         return self.usage.get(account) or Usage()
@@ -99,8 +104,3 @@ class Book:
                 pass
             case _ as never:
                 assert_never(never)
-
-
-def snapshot(book: Book) -> Mapping[Key, Account | Project | None]:
-    """Everything in the book by key, for comparing two of them."""
-    return {**book.accounts, **book.projects}

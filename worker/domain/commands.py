@@ -139,9 +139,8 @@ class UnbindProject:
     expected_binding: str | Keep | None = KEEP
 
 
-AccountAction: TypeAlias = (
-    CreateAccount
-    | UpdateAccount
+AccountChange: TypeAlias = (
+    UpdateAccount
     | ChangeCurrency
     | ChangePaymentTerms
     | AttachPaymentProfile
@@ -151,6 +150,7 @@ AccountAction: TypeAlias = (
     | ReactivateAccount
     | DeleteAccount
 )
+AccountAction: TypeAlias = CreateAccount | AccountChange
 ProjectAction: TypeAlias = BindProject | UnbindProject
 Action: TypeAlias = AccountAction | ProjectAction
 

@@ -3,10 +3,11 @@
 from typing import assert_never
 
 from worker.domain import accounts, bindings, holds, profiles
-from worker.domain.accounts import Account, version_conflict, why_gone
+from worker.domain.accounts import Account, Usage, version_conflict, why_gone
 from worker.domain.book import Book
 from worker.domain.commands import (
     AccountAction,
+    AccountChange,
     AttachPaymentProfile,
     BindProject,
     ChangeCurrency,
@@ -21,10 +22,14 @@ from worker.domain.commands import (
     UnbindProject,
     UpdateAccount,
 )
-from worker.domain.decision import Accepted, Decision, Occasion, Rejected, refuse
+from worker.domain.decision import Accepted, Decision, Occasion, Reason, Refusal, Rejected, refuse
 from worker.domain.events import AccountEvent
 from worker.domain.phases import conclude
 from worker.domain.values import Instant, Origin
+
+_VERSION_OF_NO_ACCOUNT = Rejected(
+    (Refusal(Reason.INVALID_DATA, {"path": "/expectedversion"}, "Only commands on an account have a version."),)
+)
 
 
 def decide(book: Book, command: Command, at: Instant, first_index: int = 0) -> Decision:
@@ -41,30 +46,40 @@ def decide(book: Book, command: Command, at: Instant, first_index: int = 0) -> D
         account = book.accounts[organization, action.account]
         return bindings.bind(project, account, book.payer_of(project), action, command.expected_version, occasion)
     if isinstance(action, UnbindProject):
+        if command.expected_version is not None:
+            return _VERSION_OF_NO_ACCOUNT
         project = book.projects[organization, action.project]
         return bindings.unbind(project, book.payer_of(project), action, occasion)
     return _decide_account(book, command, action, occasion)
 
 
 def _decide_account(book: Book, command: Command, action: AccountAction, occasion: Occasion) -> Decision:
+    if past := profiles.refuse_past(action, occasion.at):
+        return past
     key = (command.organization, action.account)
     account, usage = book.accounts[key], book.usage_of(key)
-    expected = version_conflict(account.sequence if account else 0, command.expected_version)
+    facts: list[AccountEvent] | Rejected
     if isinstance(action, CreateAccount):
-        facts = accounts.create(account, action, occasion)
+        facts = accounts.create(account, action)
+    elif gone := why_gone(account, archived_too=not isinstance(action, DeleteAccount)):
+        return refuse(gone)
     else:
-        if gone := why_gone(account, archived_too=not isinstance(action, DeleteAccount)):
-            return refuse(gone)
         assert account is not None  # noqa: S101 - why_gone says so
-        facts = _facts(book, account, action, occasion)
-    if isinstance(facts, Rejected) or expected:
-        return Rejected((*expected, *(facts.refusals if isinstance(facts, Rejected) else ())))
-    approval = action.approval if isinstance(action, ReactivateAccount) else None
-    return Accepted(tuple(conclude(account, facts, usage, occasion, approval=approval)))
+        facts = _facts(book, account, usage, action, occasion)
+    conflict = version_conflict(account.sequence if account else 0, command.expected_version)
+    match facts:
+        case Rejected(refusals):
+            return Rejected(conflict + refusals)
+        case _ if conflict:
+            return Rejected(conflict)
+        case _:
+            approval = action.approval if isinstance(action, ReactivateAccount) else None
+            return Accepted(tuple(conclude(account, facts, usage, occasion, approval=approval)))
 
 
-def _facts(book: Book, account: Account, action: AccountAction, occasion: Occasion) -> list[AccountEvent] | Rejected:
-    key = (account.organization, account.id)
+def _facts(
+    book: Book, account: Account, usage: Usage, action: AccountChange, occasion: Occasion
+) -> list[AccountEvent] | Rejected:
     match action:
         case UpdateAccount():
             return accounts.update(account, action)
@@ -73,18 +88,16 @@ def _facts(book: Book, account: Account, action: AccountAction, occasion: Occasi
         case ChangePaymentTerms():
             return accounts.change_payment_terms(account, action)
         case AttachPaymentProfile():
-            return profiles.attach(account, action, occasion)
+            return profiles.attach(account, action)
         case ReportPaymentProfile():
             return profiles.report(account, action, occasion)
         case DetachPaymentProfile():
-            return profiles.detach(account, action, book.usage_of(key))
+            return profiles.detach(account, usage)
         case SuspendAccount():
             return holds.suspend(account, action, occasion)
         case ReactivateAccount():
             return holds.reactivate(account, action, occasion)
         case DeleteAccount():
-            return accounts.delete(account, action, book.usage_of(key), book.sample_of(key))
-        case CreateAccount():
-            return accounts.create(account, action, occasion)
+            return accounts.delete(account, usage, book.sample_of((account.organization, account.id)))
         case _ as never:
             assert_never(never)

@@ -69,9 +69,21 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Every reason that this stage found; never empty."""
+    """Every reason that this stage found, in the order of `Reason`; never empty."""
 
     refusals: tuple[Refusal, ...]
+
+    def __post_init__(self) -> None:
+        if not self.refusals:
+            raise ValueError("rejected for no reason")
+        object.__setattr__(self, "refusals", tuple(sorted(self.refusals, key=_rank)))
+
+
+_RANKS = {reason: rank for rank, reason in enumerate(Reason)}
+
+
+def _rank(refusal: Refusal) -> int:
+    return _RANKS[refusal.reason]
 
 
 Decision: TypeAlias = Accepted | Rejected

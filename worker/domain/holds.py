@@ -4,7 +4,7 @@ from worker.domain.accounts import Account
 from worker.domain.commands import ReactivateAccount, SuspendAccount
 from worker.domain.decision import Occasion, Reason, Refusal, Rejected, refuse
 from worker.domain.events import AccountEvent, HoldPlaced, HoldReleased
-from worker.domain.values import BLOCKING_BY_DEFAULT, PROFILE_HOLDS, Approval, Hold
+from worker.domain.values import BLOCKING_BY_DEFAULT, HOLDS_MAX, PROFILE_HOLDS, Approval, Hold
 
 
 def suspend(account: Account, order: SuspendAccount, occasion: Occasion) -> list[AccountEvent] | Rejected:
@@ -17,6 +17,8 @@ def suspend(account: Account, order: SuspendAccount, occasion: Occasion) -> list
         elif hold.id == order.hold:
             is_equal = (hold.reason, hold.message, hold.blocks_rebind) == (order.reason, order.message, blocks)
             return [] if is_equal else refuse(Reason.HOLD_ALREADY_EXISTS, hold=hold)
+    if len(account.holds) >= HOLDS_MAX:
+        return Rejected((Refusal(Reason.INVALID_DATA, {"path": ""}, f"An account has at most {HOLDS_MAX} holds."),))
     placed = Hold(
         id=order.hold or occasion.origin.hold_id(0),
         reason=order.reason,
@@ -39,7 +41,9 @@ def reactivate(account: Account, order: ReactivateAccount, occasion: Occasion) -
         refusals.append(Refusal(Reason.HOLD_NOT_FOUND))
     elif not everything and len(releasable) < len(matching):
         refusals.append(Refusal(Reason.HOLD_NOT_RELEASABLE, {"holds": tuple(matching)}))
-    refusals.extend(_missing_approval(order, releasable, occasion))
+    reasons = {order.reason} if order.reason is not None else {hold.reason for hold in releasable}
+    is_needed = not reasons or not reasons <= occasion.rules.approval_not_needed_for
+    refusals.extend(why_not_approved(order.approval, occasion, is_needed=is_needed))
     if refusals:
         return Rejected(tuple(refusals))
     return [HoldReleased(account.id, hold, occasion.actor, order.approval) for hold in releasable]
@@ -51,17 +55,10 @@ def _is_meant(hold: Hold, order: ReactivateAccount) -> bool:
     return order.reason is None or hold.reason is order.reason
 
 
-def _missing_approval(order: ReactivateAccount, releasable: list[Hold], occasion: Occasion) -> list[Refusal]:
-    reasons = {order.reason} if order.reason is not None else {hold.reason for hold in releasable}
-    if reasons and reasons <= occasion.rules.approval_not_needed_for:
-        return []
-    return why_not_approved(order.approval, occasion)
-
-
-def why_not_approved(approval: Approval | None, occasion: Occasion) -> list[Refusal]:
-    """Approval is somebody else's word: without a known actor there is no somebody else."""
+def why_not_approved(approval: Approval | None, occasion: Occasion, *, is_needed: bool = True) -> list[Refusal]:
+    """Approval is somebody else's word, also where none is needed; without a known actor there is no somebody else."""
     if approval is None or occasion.actor is None:
-        return [Refusal(Reason.APPROVAL_REQUIRED)]
+        return [Refusal(Reason.APPROVAL_REQUIRED)] if is_needed else []
     if approval.by == occasion.actor:
         return [Refusal(Reason.APPROVER_IS_ACTOR)]
     return []

@@ -4,6 +4,7 @@ from worker.domain.accounts import Account, Usage, evolve
 from worker.domain.decision import Occasion
 from worker.domain.events import AccountCreated, AccountEvent, HoldPlaced, HoldReleased, PhaseChanged
 from worker.domain.values import (
+    HOLDS_MAX,
     PROFILE_HOLDS,
     SYSTEM_ACTOR,
     Approval,
@@ -74,8 +75,10 @@ def _profile_holds(before: Account | None, after: Account, occasion: Occasion, i
     serves = after.serving is not None and after.serving.is_valid
     if serves or not occasion.rules.payment_profile_required:
         return [HoldReleased(after.id, hold, SYSTEM_ACTOR, automatic=True) for hold in active]
-    reason = _loss(before.serving if before else None, after.serving)
-    if active or reason is None or after.activated_at is None:
+    if active or before is None or after.activated_at is None or len(after.holds) >= HOLDS_MAX:
+        return []
+    reason = _loss(before, after.serving)
+    if reason is None:
         return []
     hold = Hold(
         id=occasion.origin.hold_id(index),
@@ -89,14 +92,15 @@ def _profile_holds(before: Account | None, after: Account, occasion: Occasion, i
     return [HoldPlaced(after.id, hold)]
 
 
-def _loss(before: PaymentProfile | None, after: PaymentProfile | None) -> HoldReason | None:
-    if before == after:
+def _loss(before: Account, serving: PaymentProfile | None) -> HoldReason | None:
+    """Why the account cannot be charged any more, if that is new or there was no room for another hold before."""
+    if before.serving == serving and len(before.holds) < HOLDS_MAX:
         return None
-    if after is None:
+    if serving is None:
         return HoldReason.PAYMENT_PROFILE_MISSING
-    if after.status is not ProfileStatus.INVALID:
+    if serving.status is not ProfileStatus.INVALID:
         return None
-    if after.cause is InvalidCause.EXPIRED:
+    if serving.cause is InvalidCause.EXPIRED:
         return HoldReason.PAYMENT_PROFILE_EXPIRED
     return HoldReason.PAYMENT_PROFILE_INVALID
 
@@ -105,8 +109,7 @@ def _reason_for(phase: Phase, account: Account, events: list[AccountEvent]) -> s
     if phase is Phase.ARCHIVED:
         return "CLOSED"
     if phase is Phase.SUSPENDED:
-        placed = [event.hold.reason for event in events if isinstance(event, HoldPlaced)]
-        return (placed or [hold.reason for hold in account.holds])[0]
+        return next(event.hold.reason for event in events if isinstance(event, HoldPlaced))
     if phase is Phase.READY and account.activated_at is None:
         return "ACTIVATED"
     return "REACTIVATED"

@@ -2,45 +2,62 @@
 
 from dataclasses import replace
 
-from worker.domain.accounts import Account, Usage, is_already_over
-from worker.domain.commands import AttachPaymentProfile, DetachPaymentProfile, ReportPaymentProfile
-from worker.domain.decision import Occasion, Reason, Rejected, refuse
+from worker.domain.accounts import Account, Usage
+from worker.domain.commands import (
+    AccountAction,
+    AttachPaymentProfile,
+    CreateAccount,
+    ReportPaymentProfile,
+)
+from worker.domain.decision import Occasion, Reason, Refusal, Rejected, refuse
 from worker.domain.events import (
     AccountEvent,
     PaymentProfileAttached,
     PaymentProfileDetached,
     PaymentProfileReported,
 )
-from worker.domain.values import PaymentProfile, ProfileStatus
+from worker.domain.values import Instant, PaymentProfile, ProfileStatus
 
 
-def attach(account: Account, order: AttachPaymentProfile, occasion: Occasion) -> list[AccountEvent] | Rejected:
+def refuse_past(action: AccountAction, at: Instant) -> Rejected | None:
+    """Refuse to call Valid what is over by now: wrong in itself, so said before any rule is judged."""
+    match action:
+        case (
+            CreateAccount(profile=PaymentProfile(status=ProfileStatus.VALID, valid_until=until))
+            | AttachPaymentProfile(profile=PaymentProfile(status=ProfileStatus.VALID, valid_until=until))
+        ):
+            path = "/paymentProfile/validUntil"
+        case ReportPaymentProfile(status=ProfileStatus.VALID, valid_until=until):
+            path = "/validUntil"
+        case _:
+            return None
+    if until is None or until > at:
+        return None
+    return Rejected((Refusal(Reason.INVALID_DATA, {"path": path}, "What is Valid must not be over yet."),))
+
+
+def attach(account: Account, order: AttachPaymentProfile) -> list[AccountEvent]:
     """Give an account a profile: a Valid one serves at once, a Pending one waits while another is Valid."""
-    profile = order.profile
-    if is_already_over(profile, occasion.at):
-        return refuse(Reason.INVALID_DATA, path="/paymentProfile/validUntil")
-    if profile in (account.serving, account.pending):
+    profile, serving, pending = order.profile, account.serving, account.pending
+    if profile.is_valid or serving is None or not serving.is_valid:
+        serving = profile
+        if pending is not None and pending.external_id == profile.external_id:
+            pending = None
+    else:
+        pending = profile
+    if (serving, pending) == (account.serving, account.pending):
         return []
-    serves = profile.is_valid or account.serving is None or not account.serving.is_valid
-    if not serves:
-        return [PaymentProfileAttached(account.id, serving=account.serving, pending=profile)]
-    waiting = account.pending
-    if waiting is not None and waiting.external_id == profile.external_id:
-        waiting = None
-    return [PaymentProfileAttached(account.id, serving=profile, pending=waiting)]
+    return [PaymentProfileAttached(account.id, serving=serving, pending=pending)]
 
 
-def report(account: Account, order: ReportPaymentProfile, occasion: Occasion) -> list[AccountEvent] | Rejected:
+def report(account: Account, order: ReportPaymentProfile, occasion: Occasion) -> list[AccountEvent]:
     """Take the provider's word. Word of a profile that is neither serving nor waiting is stale: nothing happens."""
-    is_valid = order.status is ProfileStatus.VALID
-    if is_valid and order.valid_until is not None and order.valid_until <= occasion.at:
-        return refuse(Reason.INVALID_DATA, path="/validUntil")
     serving, pending, reported = account.serving, account.pending, None
     if serving is not None and serving.external_id == order.external_id:
-        serving = reported = _as_reported(serving, order, occasion)
+        serving = reported = _as_reported(serving, order, occasion.at)
     if pending is not None and pending.external_id == order.external_id:
-        reported = _as_reported(pending, order, occasion)
-        if is_valid:
+        reported = _as_reported(pending, order, occasion.at)
+        if reported.is_valid:
             serving = reported
         pending = None
     if reported is None or (serving, pending) == (account.serving, account.pending):
@@ -48,7 +65,7 @@ def report(account: Account, order: ReportPaymentProfile, occasion: Occasion) ->
     return [PaymentProfileReported(account.id, reported=reported, serving=serving, pending=pending)]
 
 
-def detach(account: Account, _order: DetachPaymentProfile, usage: Usage) -> list[AccountEvent] | Rejected:
+def detach(account: Account, usage: Usage) -> list[AccountEvent] | Rejected:
     """Drop the serving and the waiting profile, unless projects rely on them."""
     if account.serving is None and account.pending is None:
         return []
@@ -57,9 +74,9 @@ def detach(account: Account, _order: DetachPaymentProfile, usage: Usage) -> list
     return [PaymentProfileDetached(account.id, serving=None, pending=None)]
 
 
-def _as_reported(profile: PaymentProfile, order: ReportPaymentProfile, occasion: Occasion) -> PaymentProfile:
+def _as_reported(profile: PaymentProfile, order: ReportPaymentProfile, at: Instant) -> PaymentProfile:
     """A report without `validUntil` keeps the end that was known, unless that has passed."""
-    until = order.valid_until or profile.valid_until
-    if until is not None and until <= occasion.at and order.valid_until is None:
-        until = None
+    until = order.valid_until
+    if until is None and profile.valid_until is not None and profile.valid_until > at:
+        until = profile.valid_until
     return replace(profile, status=order.status, cause=order.cause, valid_until=until)

@@ -54,6 +54,10 @@ BLOCKING_BY_DEFAULT = frozenset({HoldReason.FRAUD_SUSPECTED, HoldReason.POLICY_V
 """Reasons that keep projects from leaving the account unless the command says otherwise."""
 
 
+HOLDS_MAX = 32
+"""How many holds an account has at the most."""
+
+
 class ProfileStatus(StrEnum):
     """What the payment provider says of a payment profile."""
 
@@ -228,7 +232,7 @@ class Origin:
 
     def event_id(self, index: int) -> str:
         """Id of the command's event number `index`."""
-        return self._derive("event", index)
+        return self._derive("event", self.first_index + index)
 
     def binding_id(self, index: int) -> str:
         """Id of the binding established by the command's event number `index`."""
