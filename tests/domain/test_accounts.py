@@ -54,6 +54,12 @@ def test_the_id_of_an_account_is_never_used_twice() -> None:
     assert lane.reasons(open_account()) == [Reason.ACCOUNT_ALREADY_EXISTS]
 
 
+def test_whoever_creates_an_account_that_exists_and_expects_none_is_told_only_that_it_exists() -> None:
+    lane = Lane().given(open_account())
+
+    assert lane.reasons(open_account(), expected_version=0) == [Reason.ACCOUNT_ALREADY_EXISTS]
+
+
 def test_the_id_of_a_deleted_account_stays_used() -> None:
     lane = Lane().given(open_account(), DeleteAccount("amber"))
 

@@ -66,7 +66,9 @@ def _decide_account(book: Book, command: Command, action: AccountAction, occasio
     else:
         assert account is not None  # noqa: S101 - why_gone says so
         facts = _facts(book, account, usage, action, occasion)
-    conflict = version_conflict(account.sequence if account else 0, command.expected_version)
+    # Whoever creates expects nothing to be there, whatever is.
+    sequence = 0 if account is None or isinstance(action, CreateAccount) else account.sequence
+    conflict = version_conflict(sequence, command.expected_version)
     match facts:
         case Rejected(refusals):
             return Rejected(conflict + refusals)
