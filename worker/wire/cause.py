@@ -1,0 +1,39 @@
+"""What brings records about: a command or a tick, at its place in the log and its instant."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from worker.domain.values import SYSTEM_ACTOR, Instant, Origin
+from worker.wire.parts import instant
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A command or tick that takes effect. `type` is safe to write, as in Request."""
+
+    origin: Origin
+    type: str
+    at: Instant
+    actor: str | None
+    correlation_id: str
+    traceparent: str | None
+    time: str = field(init=False, repr=False, compare=False)
+    place: str = field(init=False, repr=False, compare=False)
+    timestamp_ms: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "time", instant(self.at))
+        object.__setattr__(self, "place", str(self.origin.position))
+        object.__setattr__(self, "timestamp_ms", to_ms(self.at))
+
+    def by_itself(self) -> "Cause":
+        """The same for due work, which nobody asked for by name."""
+        return replace(self, actor=SYSTEM_ACTOR)
+
+
+def to_ms(at: Instant) -> int:
+    """Kafka's timestamp of an instant, rounded down."""
+    return (at - _EPOCH) // _MILLISECOND

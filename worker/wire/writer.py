@@ -1,0 +1,168 @@
+"""Writing: what a command brought about, as records ready to publish."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from orjson import Fragment, dumps
+
+from schemas.commands import TickLane
+from schemas.envelope import DATA_CONTENT_TYPE, SPEC_VERSION, dataschema
+from schemas.state import AccountState, PayerState
+from schemas.state import Horizon as HorizonState
+from worker.domain.accounts import Account
+from worker.domain.book import Recorded
+from worker.domain.decision import Refusal
+from worker.domain.events import ProjectEvent
+from worker.domain.projects import Project
+from worker.domain.values import SYSTEM_ACTOR, Instant, Origin
+from worker.wire import results
+from worker.wire.cause import Cause, to_ms
+from worker.wire.dead_letters import dead_letter
+from worker.wire.events import FORMS
+from worker.wire.horizons import Horizon, horizon_data, horizon_key
+from worker.wire.identity import derive
+from worker.wire.outgoing import Outgoing, Topic, cloud_event_headers
+from worker.wire.parts import Json
+from worker.wire.records import RawRecord
+from worker.wire.request import Request, Tick, Unreadable
+from worker.wire.results import WrittenEvent, WrittenResult
+from worker.wire.states import account_state, payer_state
+
+
+class _Head(NamedTuple):
+    """What tells one record of a cause from its others."""
+
+    id: str
+    type: str
+    subject: str
+    organization: str
+    sequence: int | None
+    number: int
+
+
+class Writer:
+    """Holds what is the same for everything that an installation writes.
+
+    `index` numbers what one position of the log brings about: first all its events from 0 on, due work before the
+    command's own, then the result, then states.
+    """
+
+    def __init__(self, installation: UUID, source: str) -> None:
+        """`source` is the CloudEvents attribute of everything written."""
+        self._installation = installation
+        self._source = source
+
+    def cause(self, request: Request | Tick, at: Instant) -> Cause:
+        """A command or tick as it takes effect at its instant."""
+        origin = Origin(self._installation, request.organization, request.id, request.position)
+        if isinstance(request, Tick):
+            return Cause(origin, TickLane.TYPE, at, SYSTEM_ACTOR, request.correlation_id, request.traceparent)
+        return Cause(origin, request.type, at, request.actor, request.correlation_id, request.traceparent)
+
+    def event(self, cause: Cause, recorded: Recorded, index: int) -> WrittenEvent:
+        """One event; of due work it may belong to another organization than the command."""
+        event, organization, sequence = recorded.event, recorded.organization, recorded.sequence
+        origin = cause.origin
+        if organization != origin.organization:
+            origin = Origin(origin.installation, organization, origin.command, origin.position)
+        if isinstance(event, ProjectEvent):
+            topic, key = Topic.BINDING_EVENTS, f"{organization}/{event.project}"
+            subject = f"projects/{key}"
+        else:
+            topic, key = Topic.ACCOUNT_EVENTS, f"{organization}/{event.account}"
+            subject = f"accounts/{key}"
+        form = FORMS[type(event)]
+        id_, data = origin.event_id(index), form.data(event)
+        record = self._record(topic, key, cause, _Head(id_, form.type, subject, organization, sequence, index), data)
+        return WrittenEvent(record, id_, form.type, subject, sequence, data)
+
+    def accepted(self, cause: Cause, events: Sequence[WrittenEvent], version: int | None, index: int) -> WrittenResult:
+        """The result of a command that took effect. `version`: the sequence that `expectedversion` compares with."""
+        return self._result(cause, index, results.accepted(cause.origin.command, cause.type, events, version))
+
+    def rejected(self, cause: Cause, refusals: Iterable[Refusal], index: int) -> WrittenResult:
+        """The result of a command that changed nothing."""
+        return self._result(cause, index, results.rejected(cause.origin.command, cause.type, refusals))
+
+    def evaluated(
+        self, cause: Cause, events: Sequence[WrittenEvent], refusals: Iterable[Refusal], index: int
+    ) -> WrittenResult:
+        """The result of a dry run. The records of `events` are not for publishing."""
+        return self._result(cause, index, results.evaluated(cause.origin.command, events, refusals))
+
+    def repeated(self, cause: Cause, stored: bytes, index: int) -> WrittenResult:
+        """The first result again, for the same command sent once more; `stored` is its data from the inbox."""
+        return self._result(cause, index, results.repeated(stored))
+
+    def account_state(self, cause: Cause, account: Account, index: int) -> Outgoing:
+        """The whole account for its compacted topic."""
+        key = f"{account.organization}/{account.id}"
+        head = self._state_head(cause, AccountState.TYPE, f"accounts/{key}", account, index)
+        return self._record(Topic.ACCOUNTS, key, cause, head, account_state(account))
+
+    def payer_state(self, cause: Cause, project: Project, index: int) -> Outgoing:
+        """Who pays for a project, for its compacted topic."""
+        key = f"{project.organization}/{project.id}"
+        head = self._state_head(cause, PayerState.TYPE, f"projects/{key}", project, index)
+        return self._record(Topic.PAYERS, key, cause, head, payer_state(project))
+
+    def payer_tombstone(self, cause: Cause, organization: str, project: str) -> Outgoing:
+        """Removes a project from its compacted topic, long after its deletion."""
+        return Outgoing(Topic.PAYERS, f"{organization}/{project}".encode(), None, (), cause.timestamp_ms)
+
+    def horizon(self, topic: str, partition: int, horizon: Horizon) -> Outgoing:
+        """How far a partition of commands has come; `topic` is its real name."""
+        key = horizon_key(topic, partition)
+        data = horizon_data(horizon)
+        subject = f"lanes/{key.decode()}"
+        id_ = derive(self._installation, f"horizon/{key.decode()}/{horizon.offset}/{horizon.epoch}")
+        envelope = self._attributes(id_, HorizonState.TYPE, subject, data["through"])
+        envelope["data"] = data
+        headers = cloud_event_headers(id_, HorizonState.TYPE, subject)
+        return Outgoing(Topic.HORIZONS, key, dumps(envelope), headers, to_ms(horizon.through))
+
+    def dead_letter(self, record: RawRecord, unreadable: Unreadable, at: Instant, record_bytes_max: int) -> Outgoing:
+        """The record as it came, with the reason; never larger than the topic takes."""
+        return dead_letter(record, unreadable, to_ms(at), record_bytes_max)
+
+    def _state_head(self, cause: Cause, kind: str, subject: str, state: Account | Project, index: int) -> _Head:
+        id_ = derive(self._installation, f"state/{cause.place}/{subject}")
+        return _Head(id_, kind, subject, state.organization, state.sequence, index)
+
+    def _result(self, cause: Cause, index: int, typed: tuple[str, bytes]) -> WrittenResult:
+        (kind, data), origin = typed, cause.origin
+        id_ = derive(self._installation, f"result/{cause.place}")
+        subject = f"commands/{origin.organization}/{origin.command}"
+        head = _Head(id_, kind, subject, origin.organization, None, index)
+        return WrittenResult(
+            self._record(Topic.COMMAND_RESULTS, origin.organization, cause, head, Fragment(data)), data
+        )
+
+    def _record(self, topic: Topic, key: str, cause: Cause, head: _Head, data: Json | Fragment) -> Outgoing:
+        envelope = self._attributes(head.id, head.type, head.subject, cause.time)
+        envelope["organization"] = head.organization
+        envelope["causationid"] = cause.origin.command
+        envelope["correlationid"] = cause.correlation_id
+        envelope["commandposition"] = f"{cause.place}/{head.number}"
+        if cause.actor is not None:
+            envelope["actor"] = cause.actor
+        if cause.traceparent is not None:
+            envelope["traceparent"] = cause.traceparent
+        if head.sequence is not None:
+            envelope["sequence"] = head.sequence
+        envelope["data"] = data
+        headers = cloud_event_headers(head.id, head.type, head.subject)
+        return Outgoing(topic, key.encode(), dumps(envelope), headers, cause.timestamp_ms)
+
+    def _attributes(self, id_: str, kind: str, subject: str, time: str) -> Json:
+        return {
+            "specversion": SPEC_VERSION,
+            "id": id_,
+            "source": self._source,
+            "type": kind,
+            "subject": subject,
+            "time": time,
+            "datacontenttype": DATA_CONTENT_TYPE,
+            "dataschema": dataschema(kind),
+        }
