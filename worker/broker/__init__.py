@@ -1,0 +1,1 @@
+"""Kafka: clients with every default that matters set, the topics as they should be, and reading a log by position."""
