@@ -1,0 +1,194 @@
+"""Puts the worker together: the one place that knows every part."""
+
+import asyncio
+import gc
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import TypeVar
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from worker import failpoints
+from worker.broker import clients
+from worker.lane.faults import cause_of, is_fault
+from worker.lane.intake import Intake
+from worker.lane.lane import LaneState
+from worker.lane.ownership import Ownership
+from worker.lane.parts import Parts
+from worker.lane.publisher import TopicNames
+from worker.ops.health import HealthServer, Readiness
+from worker.settings import Settings
+from worker.store import installation, schema
+from worker.store.engine import create_engine, limits
+from worker.wire.writer import Writer
+
+log = structlog.get_logger(__name__)
+
+RETRY_SECONDS_MAX = 10.0
+REJOIN_SECONDS = 1.0
+
+T = TypeVar("T")
+
+
+class NotReadyError(Exception):
+    """Something that the worker needs is not as it must be; the message says what and what to do."""
+
+
+def stop_on_signals(stopping: asyncio.Event) -> None:
+    """Let SIGTERM and SIGINT set the event, in the running loop."""
+    for signal_ in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_, stopping.set)
+
+
+async def run(settings: Settings, stopping: asyncio.Event, *, on_ready: Callable[[str], None] = lambda _: None) -> None:
+    """Work until `stopping` is set, then drain and leave.
+
+    Waits for a database or broker that is away, and says so. `on_ready` gets the address of the health endpoints
+    once the worker has joined its group. Raises OSError when the HTTP port is taken.
+    """
+    failpoints.configure(settings.testing.failpoints)
+    _spare_the_collector()
+    async with AsyncExitStack() as stack:
+        readiness = Readiness({"start": "has not joined the group yet"})
+        health = HealthServer(settings.http, readiness)
+        address = await health.start()
+        stack.push_async_callback(health.stop)
+        log.info("listening", address=address)
+        work = asyncio.create_task(_work(settings, readiness, stack, lambda: on_ready(address)))
+        stop = asyncio.create_task(stopping.wait())
+        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if work.done():
+            work.result()
+        log.info("draining")
+        work.cancel()
+        await asyncio.wait({work})
+
+
+def _spare_the_collector() -> None:
+    """Look for cycles seldom: a batch makes many short-lived values and no cycles.
+
+    By default more than a quarter of the CPU time went into looking (measured: 113 µs a command with, 82 without).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+
+
+async def _work(settings: Settings, readiness: Readiness, stack: AsyncExitStack, on_ready: Callable[[], None]) -> None:
+    """Assemble the parts as soon as what they need is there, then mind the group's membership for ever."""
+    engine = create_engine(
+        settings.database.url,
+        connections_max=settings.database.pool_size,
+        command_seconds_max=settings.database.command_timeout_seconds,
+        server_limits=limits(
+            idle_in_transaction_seconds=settings.database.idle_in_transaction_seconds_max,
+            statement_seconds=settings.database.command_timeout_seconds,
+        ),
+    )
+    stack.push_async_callback(engine.dispose)
+
+    async def assemble() -> Parts:
+        partitions = await _partitions_of(settings)
+        async with engine.begin() as connection:
+            await _check_schema(connection)
+            declared = await installation.declare(connection, settings.topics.commands, partitions)
+        _check_declared(settings, declared, partitions)
+        return Parts(
+            settings=settings,
+            engine=engine,
+            installation=declared.id,
+            partitions=declared.partitions or partitions,
+            rules=settings.rules.as_rules(),
+            names=TopicNames(settings),
+            writer=Writer(declared.id, settings.publishing.source),
+        )
+
+    parts = await _patiently(assemble, "prepare", _addresses(settings), readiness)
+    ownership = Ownership(parts)
+    intake = Intake(settings, ownership, ownership.offer)
+    ownership.attach(intake)
+    await _patiently(intake.start, "join", _addresses(settings), readiness)
+    stack.push_async_callback(intake.stop)
+    stack.push_async_callback(ownership.release)
+    await ownership.assigned.wait()
+    readiness.lanes = lambda: _unready_lanes(ownership)
+    readiness.waiting_for.pop("start", None)
+    on_ready()
+    while True:
+        await ownership.fenced.wait()
+        ownership.fenced.clear()
+        # Another worker took a lane that this one thought its own: whoever is right, the group knows.
+        log.warning("fenced", action="joining the group anew")
+        await asyncio.sleep(REJOIN_SECONDS)
+        await _patiently(intake.rejoin, "rejoin", _addresses(settings), readiness)
+
+
+async def _patiently(attempt: Callable[[], Awaitable[T]], what: str, where: str, readiness: Readiness) -> T:
+    """Try until it works. What is away is named with its address, in the log and in readiness."""
+    seconds = 0.25
+    while True:
+        try:
+            result = await attempt()
+        except Exception as error:
+            if not (is_fault(error) or isinstance(error, NotReadyError)):
+                raise
+            cause = f"{cause_of(error)} ({where})"
+            readiness.waiting_for[what] = cause
+            log.warning("waiting", step=what, cause=cause, retry_seconds=seconds)
+            await asyncio.sleep(seconds)
+            seconds = min(RETRY_SECONDS_MAX, seconds * 2)
+        else:
+            readiness.waiting_for.pop(what, None)
+            return result
+
+
+async def _partitions_of(settings: Settings) -> int:
+    """How many partitions the command topic has now."""
+    admin = clients.admin(settings.kafka)
+    await admin.start()
+    try:
+        (topic,) = await admin.describe_topics([settings.topics.commands])
+    finally:
+        await admin.close()
+    if topic["error_code"] != 0:
+        msg = f"topic {settings.topics.commands} is missing: `billing-worker topics apply` makes it"
+        raise NotReadyError(msg)
+    return len(topic["partitions"])
+
+
+async def _check_schema(connection: AsyncConnection) -> None:
+    current = await schema.current_revision(connection)
+    if current != schema.head_revision():
+        msg = (
+            f"the database's schema is {current or 'empty'}, not {schema.head_revision()}: run `billing-worker migrate`"
+        )
+        raise NotReadyError(msg)
+
+
+def _check_declared(settings: Settings, declared: installation.Installation, partitions: int) -> None:
+    if declared.commands_topic != settings.topics.commands:
+        msg = f"this database belongs to the topic {declared.commands_topic}, not {settings.topics.commands}"
+        raise NotReadyError(msg)
+    if declared.partitions != partitions:
+        log.error(
+            "partitions_differ",
+            declared=declared.partitions,
+            actual=partitions,
+            effect="commands outside the declared partitions are refused until the cut-over",
+        )
+
+
+def _unready_lanes(ownership: Ownership) -> dict[str, str]:
+    return {
+        f"lane {partition}": f"{lane.progress.state}: {lane.progress.cause or 'in progress'}"
+        for partition, lane in sorted(ownership.lanes.items())
+        if lane.progress.state is not LaneState.RUNNING
+    }
+
+
+def _addresses(settings: Settings) -> str:
+    database = settings.database.url.rpartition("@")[2]
+    return f"Kafka at {settings.kafka.bootstrap_servers}, PostgreSQL at {database}"

@@ -1,0 +1,1 @@
+"""One partition of the command topic, and everything that happens to it."""

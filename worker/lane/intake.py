@@ -1,0 +1,140 @@
+"""The subscription: raw records from FastStream to the lanes. Never raises, never waits, never acknowledges.
+
+The position is in the lane's row, so there is nothing to acknowledge; FastStream's own commits would lie.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from uuid import uuid4
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+
+from worker.settings import Settings
+from worker.wire.ticks import tick
+
+log = logging.getLogger("faststream.intake")
+
+
+class Intake:
+    """One member of the consumer group."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        listener: ConsumerRebalanceListener,
+        offer: Callable[[int, Sequence[ConsumerRecord]], None],
+    ) -> None:
+        kafka, self._topic = settings.kafka, settings.topics.commands
+        self._source = settings.publishing.source
+        self._offer = offer
+        self._broker = KafkaBroker(
+            kafka.bootstrap_servers,
+            client_id=kafka.client_id,
+            request_timeout_ms=kafka.request_timeout_ms,
+            acks="all",
+            enable_idempotence=True,
+            allow_auto_create_topics=False,
+            apply_types=False,
+            logger=log,
+            log_level=logging.DEBUG,
+            graceful_timeout=settings.lanes.drain_seconds_max,
+        )
+        self._subscriber = self._broker.subscriber(
+            self._topic,
+            batch=True,
+            group_id=kafka.group_id,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            session_timeout_ms=kafka.session_timeout_ms,
+            heartbeat_interval_ms=max(200, kafka.session_timeout_ms // 5),
+            fetch_max_wait_ms=100,
+            batch_timeout_ms=settings.lanes.poll_ms,
+            max_records=settings.lanes.queue_records_max,
+            listener=listener,
+            no_reply=True,
+            parser=_leave_as_is,
+            decoder=_hand_over,
+        )
+        self._subscriber(self._receive)
+
+    async def start(self) -> None:
+        """Join the group. Raises KafkaError when no broker answers."""
+        await self._broker.start()
+
+    async def stop(self) -> None:
+        """Leave the group; the lanes must have been drained."""
+        await self._broker.stop()
+
+    async def rejoin(self) -> None:
+        """Leave the group and join it anew."""
+        await self._subscriber.stop()
+        await self._subscriber.start()
+
+    def flow(self, partition: int) -> "PartitionFlow":
+        """How a lane steers its partition."""
+        return PartitionFlow(self, TopicPartition(self._topic, partition))
+
+    @property
+    def consumer(self) -> AIOKafkaConsumer | None:
+        """The client behind the subscription, while there is one."""
+        return self._subscriber.consumer
+
+    async def send_tick(self, partition: int) -> None:
+        """Put a tick at the end of a partition."""
+        message = tick(str(uuid4()), self._source)
+        headers = {name: (value or b"").decode() for name, value in message.headers}
+        await self._broker.publish(message.value, self._topic, key=message.key, headers=headers, partition=partition)
+
+    async def _receive(self, records: tuple[ConsumerRecord, ...]) -> None:
+        for partition, group in groupby(records, key=lambda record: record.partition):
+            try:
+                self._offer(partition, list(group))
+            except Exception:
+                log.exception("records of partition %s could not be handed over", partition)
+
+
+class PartitionFlow:
+    """One partition of the subscription."""
+
+    def __init__(self, intake: Intake, log_: TopicPartition) -> None:
+        self._intake = intake
+        self._log = log_
+
+    def read_from(self, offset: int) -> None:
+        """Seek and resume."""
+        if consumer := self._assigned():
+            consumer.seek(self._log, offset)
+            consumer.resume(self._log)
+
+    def pause(self) -> None:
+        """Stop fetching."""
+        if consumer := self._assigned():
+            consumer.pause(self._log)
+
+    def resume(self) -> None:
+        """Fetch again."""
+        if consumer := self._assigned():
+            consumer.resume(self._log)
+
+    async def tick(self) -> None:
+        """Put a tick at the end."""
+        await self._intake.send_tick(self._log.partition)
+
+    def _assigned(self) -> AIOKafkaConsumer | None:
+        """The consumer, as long as the partition is its own: a revoked one raises on every call."""
+        consumer = self._intake.consumer
+        return consumer if consumer is not None and self._log in consumer.assignment() else None
+
+
+async def _leave_as_is(message: tuple[ConsumerRecord, ...]) -> KafkaMessage:
+    # FastStream's own parser raises on a header that is null or not UTF-8, and the whole batch would be gone.
+    return KafkaMessage(body=message, raw_message=message, headers={}, message_id="", consumer=None)  # type: ignore[arg-type]
+
+
+async def _hand_over(message: KafkaMessage) -> object:
+    return message.raw_message

@@ -1,0 +1,32 @@
+"""What all lanes of one worker share."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from worker.domain.values import Rules
+from worker.lane.publisher import TopicNames
+from worker.settings import Settings
+from worker.store.lanes import Lane
+from worker.wire.horizons import Horizon
+from worker.wire.outgoing import Outgoing
+from worker.wire.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Put together once, in `app`."""
+
+    settings: Settings
+    engine: AsyncEngine
+    installation: UUID
+    partitions: int
+    rules: Rules
+    names: TopicNames
+    writer: Writer
+
+    def horizon(self, lane: Lane) -> Outgoing:
+        """What the topics are told of a lane that has come this far."""
+        horizon = Horizon(lane.latest_at, lane.next_offset, lane.epoch, self.installation)
+        return self.writer.horizon(self.settings.topics.commands, lane.partition, horizon)

@@ -1,0 +1,181 @@
+"""Publishing a batch: its records, the lane's horizon and the consumed offset, in one Kafka transaction."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from aiokafka import AIOKafkaProducer, OffsetAndMetadata, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import RecordMetadata
+
+from worker.broker import clients
+from worker.failpoints import Failpoint, pass_by
+from worker.settings import PublishingMode, Settings
+from worker.wire.outgoing import Outgoing, Topic
+from worker.wire.partitions import partition_of_key
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What a committed batch has to publish, and where the lane stands after it."""
+
+    records: Sequence[Outgoing]
+    next_offset: int
+    horizon: Outgoing
+
+
+class Publisher(Protocol):
+    """Makes hand-overs visible, in order. Any error means: this publisher is finished, make another."""
+
+    async def start(self) -> None:
+        """Connect; shuts out the lane's former publisher where the mode can."""
+
+    def sign(self, installation: UUID, epoch: int) -> None:
+        """Whose the offsets are that go to the group with what is published from now on."""
+
+    async def publish(self, handovers: Sequence[Handover]) -> int:
+        """Publish all of them or (exactly-once) nothing. Returns the offset of the horizon record written."""
+
+    async def stop(self) -> None:
+        """Let go. Never raises."""
+
+
+def publisher_for(settings: Settings, names: "TopicNames", installation: UUID, lane: int) -> Publisher:
+    """The publisher of the mode that is set."""
+    if settings.publishing.mode is PublishingMode.EXACTLY_ONCE:
+        return TransactionalPublisher(settings, names, installation, lane)
+    return AtLeastOncePublisher(settings, names)
+
+
+class TopicNames:
+    """Real names and partition counts of the output topics."""
+
+    def __init__(self, settings: Settings) -> None:
+        topics = settings.topics
+        self.name = {topic: getattr(topics, topic.name.lower()) for topic in Topic}
+        self._partitions = topics.partitions
+
+    def log_of(self, topic: Topic, key: bytes | None) -> TopicPartition:
+        """Where a record of this key belongs. A record without a key goes to partition 0."""
+        partition = 0 if key is None else partition_of_key(key, self._partitions)
+        return TopicPartition(self.name[topic], partition)
+
+
+class TransactionalPublisher:
+    """Exactly once for whoever reads committed records only."""
+
+    def __init__(self, settings: Settings, names: TopicNames, installation: UUID, lane: int) -> None:
+        self._names = names
+        self._group = settings.kafka.group_id
+        self._commands = TopicPartition(settings.topics.commands, lane)
+        self._deadline_seconds = settings.publishing.transaction_seconds_max
+        self._metadata = ""
+        self._producer = clients.producer(settings.kafka, transactional_id=f"{installation}-{lane}")
+
+    async def start(self) -> None:
+        """Fences the lane's former producer and ends its transaction, if one is open."""
+        async with asyncio.timeout(self._deadline_seconds):
+            await self._producer.start()
+
+    def sign(self, installation: UUID, epoch: int) -> None:
+        """Whoever finds the offset in the group alone still sees whose it is."""
+        self._metadata = f"{installation}/{epoch}"
+
+    async def publish(self, handovers: Sequence[Handover]) -> int:
+        """All of it becomes visible at once, or none of it. Raises KafkaError or TimeoutError."""
+        last = handovers[-1]
+        async with asyncio.timeout(self._deadline_seconds):
+            await self._producer.begin_transaction()
+            sent = await send(self._producer, self._names, (r for handover in handovers for r in handover.records))
+            horizon = await send(self._producer, self._names, [last.horizon])
+            offsets = {self._commands: OffsetAndMetadata(last.next_offset, self._metadata)}
+            await self._producer.send_offsets_to_transaction(offsets, self._group)
+            await asyncio.gather(*sent)
+            written = await horizon[0]
+            await pass_by(Failpoint.INSIDE_TRANSACTION)
+            await self._producer.commit_transaction()
+            await pass_by(Failpoint.AFTER_TRANSACTION)
+        return int(written.offset)
+
+    async def stop(self) -> None:
+        """Lets go without waiting for what an unhealthy producer may never deliver."""
+        await let_go(self._producer)
+
+
+class AtLeastOncePublisher:
+    """The same without the Kafka transaction: sooner visible; after a fault the same bytes may come again."""
+
+    def __init__(self, settings: Settings, names: TopicNames) -> None:
+        self._names = names
+        self._deadline_seconds = settings.publishing.transaction_seconds_max
+        self._producer = clients.producer(settings.kafka)
+
+    async def start(self) -> None:
+        """Connects. Nothing fences a former producer in this mode but the lane's row."""
+        async with asyncio.timeout(self._deadline_seconds):
+            await self._producer.start()
+
+    def sign(self, installation: UUID, epoch: int) -> None:
+        """No offsets go to the group in this mode; the horizon tells."""
+
+    async def publish(self, handovers: Sequence[Handover]) -> int:
+        """The horizon follows when everything before it is acknowledged. Raises KafkaError or TimeoutError."""
+        async with asyncio.timeout(self._deadline_seconds):
+            sent = await send(self._producer, self._names, (r for handover in handovers for r in handover.records))
+            await asyncio.gather(*sent)
+            (horizon,) = await send(self._producer, self._names, [handovers[-1].horizon])
+            return int((await horizon).offset)
+
+    async def stop(self) -> None:
+        """Lets go without waiting for what an unhealthy producer may never deliver."""
+        await let_go(self._producer)
+
+
+async def send(
+    producer: AIOKafkaProducer, names: TopicNames, records: Iterable[Outgoing]
+) -> list["asyncio.Future[RecordMetadata]"]:
+    """Hand the records over in whole batches, in order within each partition; one future a batch.
+
+    A send for each record costs five times as much as appending to a batch.
+    """
+    logs: dict[TopicPartition, list[Outgoing]] = defaultdict(list)
+    for record in records:
+        logs[names.log_of(record.topic, record.key)].append(record)
+    futures = []
+    for log, outgoing in logs.items():
+        batch = producer.create_batch()
+        for record in outgoing:
+            values = {
+                "key": record.key,
+                "value": record.value,
+                "headers": list(record.headers),
+                "timestamp": record.timestamp_ms,
+            }
+            if batch.append(**values) is None:
+                batch.close()
+                futures.append(await producer.send_batch(batch, log.topic, partition=log.partition))
+                batch = producer.create_batch()
+                batch.append(**values)
+        batch.close()
+        futures.append(await producer.send_batch(batch, log.topic, partition=log.partition))
+    return futures
+
+
+async def let_go(producer: AIOKafkaProducer, seconds: float = 2) -> None:
+    """Stop a producer that may be beyond stopping."""
+    try:
+        async with asyncio.timeout(seconds):
+            await producer.stop()
+    except (TimeoutError, KafkaError, OSError):
+        # Waiting longer would hold up the lane; its sockets go with it.
+        await _abandon(producer)
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    sender = producer._sender.sender_task  # noqa: SLF001 - no public way to end a producer that cannot flush
+    if sender is not None:
+        sender.cancel()
+    await producer.client.close()

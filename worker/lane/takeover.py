@@ -1,0 +1,123 @@
+"""Taking over a lane, in the one order in which nothing can be lost or doubled.
+
+1. start the publisher, which fences the old one; 2. read how far was published; 3. take the lane's row, which waits
+for an old transaction in flight and shuts its owner out; 4. check that the log is the one that was read; 5. publish
+from the journal what was committed and not published; 6. (the caller) read on from the position.
+"""
+
+from dataclasses import dataclass, replace
+
+import structlog
+from aiokafka import TopicPartition
+
+from worker.broker.log import LogRange, LogReader, open_reader
+from worker.failpoints import Failpoint, pass_by
+from worker.lane.errors import Fenced, LaneStopped
+from worker.lane.fingerprint import fingerprint_of
+from worker.lane.parts import Parts
+from worker.lane.publisher import Handover, Publisher, publisher_for
+from worker.lane.watermark import Watermark, read_watermark
+from worker.store import journal, lanes
+from worker.store.lanes import Lane
+from worker.wire.cause import to_ms
+from worker.wire.outgoing import Topic, restore
+
+log = structlog.get_logger(__name__)
+
+JOURNAL_ROWS_MAX = 5_000
+"""How much of the journal goes into one transaction at a take-over."""
+
+JOURNAL_AHEAD = 100_000
+"""How many offsets ahead of the position the journal has its pieces ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """A lane that is ours, with nothing unpublished, and the publisher to go on with."""
+
+    lane: Lane
+    publisher: Publisher
+
+
+async def take_over(parts: Parts, partition: int, epoch: int | None) -> TakenOver:
+    """Make a lane this worker's own. `epoch` is the one that it holds already, or None after an assignment.
+
+    Raises Fenced when another worker took the lane, LaneStopped when topics and database do not fit together, and
+    the drivers' own errors when one of them is away.
+    """
+    publisher = publisher_for(parts.settings, parts.names, parts.installation, partition)
+    try:
+        await publisher.start()
+        await pass_by(Failpoint.TAKE_OVER_FENCED)
+        async with open_reader(parts.settings.kafka) as reader:
+            commands = TopicPartition(parts.settings.topics.commands, partition)
+            async with parts.engine.connect() as connection:
+                known = await lanes.read(connection, partition)
+            watermark = await read_watermark(parts, reader, partition, known)
+            first_offset = (await reader.range_of(commands)).start
+            lane = await _take(parts, partition, epoch, first_offset)
+            await pass_by(Failpoint.TAKE_OVER_TAKEN)
+            await _check_log(reader, commands, lane)
+        return TakenOver(await _publish_journal(parts, publisher, lane, watermark), publisher)
+    except BaseException:
+        await publisher.stop()
+        raise
+
+
+async def _take(parts: Parts, partition: int, epoch: int | None, first_offset: int) -> Lane:
+    """Only an assignment begins a new epoch: workers that both retried would fence each other for ever."""
+    async with parts.engine.begin() as connection:
+        if epoch is None:
+            lane = await lanes.take(connection, partition, first_offset=first_offset)
+        else:
+            held = await lanes.hold(connection, partition)
+            if held is None or held.epoch != epoch:
+                raise Fenced
+            lane = held
+        await journal.ensure_pieces(connection, partition, lane.next_offset, lane.next_offset + JOURNAL_AHEAD)
+    return lane
+
+
+async def _check_log(reader: LogReader, commands: TopicPartition, lane: Lane) -> None:
+    """Kafka tells nobody that a topic was made anew or cut; its range and the last record read do."""
+    bounds = await reader.range_of(commands)
+    _check_range(bounds, lane)
+    fingerprint = lane.fingerprint
+    if fingerprint is None or fingerprint.offset < bounds.start:
+        return
+    record = await reader.record_at(commands, fingerprint.offset)
+    if record is None or fingerprint_of(record) != fingerprint:
+        msg = f"offset {fingerprint.offset} holds another record than the one that was read: topic made anew or cut?"
+        raise LaneStopped(msg)
+
+
+def _check_range(bounds: LogRange, lane: Lane) -> None:
+    if lane.next_offset < bounds.start:
+        msg = f"the log starts at {bounds.start}, past the position {lane.next_offset}: commands are gone unread"
+        raise LaneStopped(msg)
+    if lane.next_offset > bounds.end:
+        msg = f"the log ends at {bounds.end}, before the position {lane.next_offset}: topic made anew or cut?"
+        raise LaneStopped(msg)
+
+
+async def _publish_journal(parts: Parts, publisher: Publisher, lane: Lane, watermark: Watermark | None) -> Lane:
+    """Publish what was committed and not published. Returns the lane as published through its position."""
+    published, seen_at = (watermark.offset, watermark.seen_at) if watermark else (lane.published, None)
+    if published > lane.next_offset:
+        msg = f"published through {published}, but the database stands at {lane.next_offset}: an older backup?"
+        raise LaneStopped(msg)
+    if lane.stopped is not None:
+        async with parts.engine.begin() as connection:
+            await lanes.stop(connection, lane.partition, lane.epoch, None)
+    publisher.sign(parts.installation, lane.epoch)
+    if published == lane.next_offset:
+        return replace(lane, published=published, horizon_offset=seen_at)
+    async with parts.engine.connect() as connection:
+        rows_read = journal.read(connection, lane.partition, published, lane.next_offset, rows_max=JOURNAL_ROWS_MAX)
+        async for rows in rows_read:
+            records = [restore(Topic(row.topic), row.key, row.value, row.headers, to_ms(row.at)) for row in rows]
+            reached = replace(lane, next_offset=rows[-1].offset + 1, latest_at=rows[-1].at)
+            seen_at = await publisher.publish([Handover(records, reached.next_offset, parts.horizon(reached))])
+            log.info("journal_published", lane=lane.partition, records=len(records), through=reached.next_offset)
+    seen_at = await publisher.publish([Handover([], lane.next_offset, parts.horizon(lane))])
+    return replace(lane, published=lane.next_offset, horizon_offset=seen_at)

@@ -1,0 +1,74 @@
+"""How far a lane's output is published: told by the topics themselves, never by the database alone."""
+
+from dataclasses import dataclass
+
+import structlog
+from aiokafka import TopicPartition
+
+from worker.broker import clients
+from worker.broker.log import LogReader
+from worker.lane.errors import LaneStopped
+from worker.lane.parts import Parts
+from worker.store.lanes import Lane
+from worker.wire.horizons import Horizon, horizon_key, read_horizon
+from worker.wire.outgoing import Topic
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """Everything of the lane before `offset` is published. `seen_at` is where its horizon record lies, if any."""
+
+    offset: int
+    seen_at: int | None
+
+
+async def read_watermark(parts: Parts, reader: LogReader, partition: int, known: Lane | None) -> Watermark | None:
+    """The lane's watermark, or None if it never published.
+
+    The horizon record counts: it travelled in the transaction itself. The group's offset is only compared, since
+    anybody may reset it. Raises LaneStopped when what the topics tell contradicts the database.
+    """
+    key = horizon_key(parts.settings.topics.commands, partition)
+    record = await reader.newest_of_key(
+        parts.names.log_of(Topic.HORIZONS, key), key, known.horizon_offset if known else None
+    )
+    if record is None:
+        if known is not None and known.horizon_offset is not None:
+            msg = "the horizons topic has lost this lane's record: topics lost or made anew?"
+            raise LaneStopped(msg)
+        return None
+    horizon = read_horizon(record.value)
+    if horizon is None:
+        msg = f"the horizons topic holds at offset {record.offset} what no worker wrote"
+        raise LaneStopped(msg)
+    _check_owner(parts, horizon, known)
+    await _compare_group_offset(parts, partition, horizon)
+    return Watermark(horizon.offset, record.offset)
+
+
+def _check_owner(parts: Parts, horizon: Horizon, known: Lane | None) -> None:
+    if horizon.installation != parts.installation:
+        msg = f"the topics belong to installation {horizon.installation}, this database is {parts.installation}"
+        raise LaneStopped(msg)
+    if known is None:
+        msg = f"the topics were published through offset {horizon.offset}, but this database knows nothing of the lane"
+        raise LaneStopped(msg)
+    if horizon.offset < known.published:
+        msg = f"the topics tell of offset {horizon.offset}, but {known.published} was published: topics lost?"
+        raise LaneStopped(msg)
+
+
+async def _compare_group_offset(parts: Parts, partition: int, horizon: Horizon) -> None:
+    """An alarm when somebody moved the group's offset; it decides nothing."""
+    commands = TopicPartition(parts.settings.topics.commands, partition)
+    admin = clients.admin(parts.settings.kafka)
+    await admin.start()
+    try:
+        committed = await admin.list_consumer_group_offsets(parts.settings.kafka.group_id, partitions=[commands])
+    finally:
+        await admin.close()
+    found = committed[commands].offset if commands in committed else -1
+    if found != horizon.offset:
+        log.warning("group_offset_differs", lane=partition, group_offset=found, horizon_offset=horizon.offset)

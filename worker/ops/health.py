@@ -1,0 +1,63 @@
+"""Liveness, readiness and metrics over HTTP. Live: the process makes progress. Ready: it can do its work."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_1_0_0
+
+from worker.metrics import REGISTRY
+from worker.settings import Http
+
+
+@dataclass(slots=True)
+class Readiness:
+    """Why the worker cannot do its work, by part; ready when nothing is said."""
+
+    waiting_for: dict[str, str] = field(default_factory=dict)
+    lanes: Callable[[], dict[str, str]] = dict
+
+    def report(self) -> dict[str, str]:
+        """Every part that is not ready, with its cause."""
+        return self.waiting_for | self.lanes()
+
+
+class HealthServer:
+    """Serves `/livez`, `/readyz` and `/metrics`."""
+
+    def __init__(self, http: Http, readiness: Readiness) -> None:
+        self._http = http
+        self._readiness = readiness
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/livez", self._live),
+                web.get("/readyz", self._ready),
+                web.get("/metrics", self._metrics),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None)
+
+    async def start(self) -> str:
+        """Listen. Returns the address, with the port that was free if 0 was asked for. Raises OSError."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._http.host, self._http.port).start()
+        host, port, *_ = self._runner.addresses[0]
+        return f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        """Listen no more."""
+        await self._runner.cleanup()
+
+    async def _live(self, _request: web.Request) -> web.Response:
+        return web.Response(text="live\n")
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        missing = self._readiness.report()
+        body = json.dumps({"ready": not missing, "waitingFor": missing})
+        return web.Response(text=body + "\n", status=503 if missing else 200, content_type="application/json")
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(REGISTRY), headers={"content-type": CONTENT_TYPE_PLAIN_1_0_0})
