@@ -1,0 +1,1 @@
+"""Sending commands: lines become commands, commands go out in batches, answers come back."""
