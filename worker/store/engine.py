@@ -1,0 +1,84 @@
+"""The way to the database, with a limit on every wait."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+PLANNING: Final = {
+    # Every statement of a lane finds its rows by key. A plan made while a table was empty must not scan it for ever.
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+"""Session settings for statements that go by key; `roles.grant_runtime` sets them too, for poolers drop these."""
+
+
+def limits(*, idle_in_transaction_seconds: float, statement_seconds: float) -> Mapping[str, str]:
+    """What the server itself ends: a worker that was stopped keeps its locks until then, and its lanes with them.
+
+    `roles.grant_runtime` gives a role the like, for poolers drop what a connection asks for.
+    """
+    in_ms = {
+        "idle_in_transaction_session_timeout": idle_in_transaction_seconds,
+        "statement_timeout": statement_seconds,
+        # Long enough to wait for a stopped owner's transaction to be ended.
+        "lock_timeout": min(statement_seconds, idle_in_transaction_seconds + 5),
+    }
+    return {name: str(int(seconds * 1000)) for name, seconds in in_ms.items()}
+
+
+_KEEPALIVE: Final = {
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+
+
+def create_engine(  # noqa: PLR0913  the limits
+    url: str,
+    *,
+    application_name: str = "billing-worker",
+    connections_max: int = 8,
+    connect_seconds_max: float = 5.0,
+    command_seconds_max: float = 30.0,
+    lock_seconds_max: float = 10.0,
+    idle_in_transaction_seconds_max: float = 30.0,
+    by_key: bool = True,
+    server_limits: Mapping[str, str] | None = None,
+) -> AsyncEngine:
+    """An engine for `postgresql+asyncpg://` URLs; connects when first used.
+
+    `by_key` is for statements that find their rows by key; turn it off for reports over whole tables.
+    `server_limits` are the server's own time limits (`limits`).
+    """
+    settings = {
+        "application_name": application_name,
+        "timezone": "UTC",
+        # the server's own limits: a process that was stopped keeps its locks until the server ends its session
+        "statement_timeout": _milliseconds(command_seconds_max),
+        "lock_timeout": _milliseconds(lock_seconds_max),
+        "idle_in_transaction_session_timeout": _milliseconds(idle_in_transaction_seconds_max),
+        **_KEEPALIVE,
+        **(PLANNING if by_key else {"jit": "off"}),
+    }
+    settings |= server_limits or {}
+    return create_async_engine(
+        url,
+        pool_size=connections_max,
+        max_overflow=0,
+        pool_timeout=connect_seconds_max,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": connect_seconds_max,
+            "command_timeout": command_seconds_max,
+            "server_settings": settings,
+        },
+    )
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{round(seconds * 1000)}ms"

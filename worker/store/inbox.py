@@ -1,0 +1,61 @@
+"""Command ids that were used up, and what was answered."""
+# ruff: noqa: S608  the parts that SQL is put together from are constants of this package
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from worker.domain.book import Key
+from worker.domain.values import Instant
+from worker.store.columns import by_column, copy_into, unnest
+
+_ASKED = {"organization": "text", "command_id": "text"}
+_LOAD = text(
+    f"""
+    SELECT seen.organization, seen.command_id, seen.content_hash, seen.outcome, seen.result
+    FROM {unnest(_ASKED)} AS asked (organization, command_id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM inbox
+        WHERE inbox.organization = asked.organization AND inbox.command_id = asked.command_id OFFSET 0
+    ) AS seen
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What was answered to a command; `outcome` is accepted or rejected."""
+
+    content_hash: bytes
+    outcome: str
+    result: bytes
+
+
+class InboxRow(NamedTuple):
+    """One id used up, at its place in the log."""
+
+    organization: str
+    command_id: str
+    content_hash: bytes
+    lane: int
+    offset: int
+    at: Instant
+    outcome: str
+    result: bytes
+
+
+async def load(connection: AsyncConnection, ids: Collection[Key]) -> dict[Key, Remembered]:
+    """Of these commands (organization, id) the ones that were answered before."""
+    if not ids:
+        return {}
+    rows = await connection.execute(_LOAD, by_column(_ASKED, list(ids)))
+    return {(row[0], row[1]): Remembered(*row[2:]) for row in rows}
+
+
+async def append(connection: AsyncConnection, rows: Sequence[InboxRow]) -> None:
+    """Use ids up. An id that was used before violates `a_command_id_is_used_once`."""
+    if rows:
+        await copy_into(connection, "inbox", InboxRow._fields, rows)

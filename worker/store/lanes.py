@@ -1,0 +1,162 @@
+"""The lane's row: where it stands, and the fence that lets one owner at a time move it."""
+# ruff: noqa: S608  the parts that SQL is put together from are constants of this package
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from worker.domain.values import Instant
+
+BEFORE_ALL: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""The latest instant of a lane in which nothing has happened; no instant of a command is as early."""
+
+_COLUMNS = (
+    "partition, epoch, next_offset, latest_at, fingerprint_offset, fingerprint_timestamp, fingerprint_hash,"
+    " published, horizon_offset, stopped"
+)
+_READ = text(f"SELECT {_COLUMNS} FROM lanes WHERE partition = :partition")
+_HOLD = text(f"SELECT {_COLUMNS} FROM lanes WHERE partition = :partition FOR UPDATE")
+_READ_ALL = text(f"SELECT {_COLUMNS} FROM lanes ORDER BY partition")
+_TAKE = text(f"UPDATE lanes SET epoch = epoch + 1 WHERE partition = :partition RETURNING {_COLUMNS}")
+_TAKE_OR_BEGIN = text(
+    f"""
+    INSERT INTO lanes (partition, epoch, next_offset, latest_at, published)
+    VALUES (:partition, 1, :first_offset, :latest_at, :first_offset)
+    ON CONFLICT (partition) DO UPDATE SET epoch = lanes.epoch + 1
+    RETURNING {_COLUMNS}
+    """
+)
+_MOVE = text(
+    """
+    UPDATE lanes
+    SET next_offset = :next_offset, latest_at = :latest_at,
+        fingerprint_offset = :fingerprint_offset, fingerprint_timestamp = :fingerprint_timestamp,
+        fingerprint_hash = :fingerprint_hash, published = :published, horizon_offset = :horizon_offset
+    WHERE partition = :partition AND epoch = :epoch AND next_offset = :expected_offset
+    RETURNING clock_timestamp()
+    """
+)
+_STOP = text("UPDATE lanes SET stopped = :reason WHERE partition = :partition AND epoch = :epoch")
+
+
+class LaneUnknown(LookupError):  # noqa: N818  it is the lane that is
+    """There is no row for a lane, and nobody said where it begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """The last record before `next_offset` that the lane has seen, to know the log again. `timestamp` is in ms."""
+
+    offset: int
+    timestamp: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Where a lane stands.
+
+    Everything below `published` is known to be published; more may be. `horizon_offset` is a lower bound too, of where
+    the lane's last record lies in the topic of horizons. `stopped` is why it waits for an operator's word.
+    """
+
+    partition: int
+    epoch: int
+    next_offset: int
+    latest_at: Instant
+    fingerprint: Fingerprint | None
+    published: int
+    horizon_offset: int | None
+    stopped: str | None
+
+
+async def read(connection: AsyncConnection, partition: int) -> Lane | None:
+    """The lane as it stands, None if nobody ever took it."""
+    row = (await connection.execute(_READ, {"partition": partition})).one_or_none()
+    return _lane(row) if row else None
+
+
+async def hold(connection: AsyncConnection, partition: int) -> Lane | None:
+    """The lane as it stands once no batch of it is in flight any more; it stays so until this transaction ends."""
+    row = (await connection.execute(_HOLD, {"partition": partition})).one_or_none()
+    return _lane(row) if row else None
+
+
+async def read_all(connection: AsyncConnection) -> list[Lane]:
+    """Every lane, by partition."""
+    return [_lane(row) for row in await connection.execute(_READ_ALL)]
+
+
+async def take(connection: AsyncConnection, partition: int, *, first_offset: int | None) -> Lane:
+    """Become the owner: waits for a batch in flight, then shuts its owner out.
+
+    A lane that nobody ever took begins at `first_offset`. Raises LaneUnknown if that is None.
+    """
+    if first_offset is None:
+        row = (await connection.execute(_TAKE, {"partition": partition})).one_or_none()
+        if row is None:
+            raise LaneUnknown(f"lane {partition} has no row, and no offset to begin at was given")
+    else:
+        begin = {"partition": partition, "first_offset": first_offset, "latest_at": BEFORE_ALL}
+        row = (await connection.execute(_TAKE_OR_BEGIN, begin)).one()
+    return _lane(row)
+
+
+async def move(  # noqa: PLR0913  the row's columns
+    connection: AsyncConnection,
+    partition: int,
+    *,
+    epoch: int,
+    expected_offset: int,
+    next_offset: int,
+    latest_at: Instant,
+    fingerprint: Fingerprint | None,
+    published: int,
+    horizon_offset: int | None,
+) -> Instant | None:
+    """Move the lane on, as the first statement of a batch, and keep it locked.
+
+    Returns the database's clock, or None if the lane stands elsewhere or is somebody else's.
+    """
+    moved = await connection.execute(
+        _MOVE,
+        {
+            "partition": partition,
+            "epoch": epoch,
+            "expected_offset": expected_offset,
+            "next_offset": next_offset,
+            "latest_at": latest_at,
+            "fingerprint_offset": fingerprint.offset if fingerprint else None,
+            "fingerprint_timestamp": fingerprint.timestamp if fingerprint else None,
+            "fingerprint_hash": fingerprint.hash if fingerprint else None,
+            "published": published,
+            "horizon_offset": horizon_offset,
+        },
+    )
+    now: Instant | None = moved.scalar_one_or_none()
+    return now
+
+
+async def stop(connection: AsyncConnection, partition: int, epoch: int, reason: str | None) -> bool:
+    """Note why the lane waits for an operator's word; None lets it go on. False: somebody else owns it now."""
+    stopped = await connection.execute(_STOP, {"partition": partition, "epoch": epoch, "reason": reason})
+    return stopped.rowcount == 1
+
+
+def _lane(row: Row[Any]) -> Lane:
+    fingerprint = None
+    if row.fingerprint_offset is not None:
+        fingerprint = Fingerprint(row.fingerprint_offset, row.fingerprint_timestamp, row.fingerprint_hash)
+    return Lane(
+        partition=row.partition,
+        epoch=row.epoch,
+        next_offset=row.next_offset,
+        latest_at=row.latest_at,
+        fingerprint=fingerprint,
+        published=row.published,
+        horizon_offset=row.horizon_offset,
+        stopped=row.stopped,
+    )
