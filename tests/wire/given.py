@@ -136,7 +136,7 @@ def cause(
     kind: str = "billing.project.bind.v1", actor: str | None = "user:anna", at: Instant = AT, organization: str = "acme"
 ) -> Cause:
     origin = Origin(INSTALLATION, organization, "command-1", Position("billing.commands", 3, 42))
-    return Cause(origin, kind, at, actor, "correlation-1", TRACEPARENT)
+    return Cause(origin, kind, at, actor, "correlation-1", TRACEPARENT, "/billing")
 
 
 def written(record: Outgoing) -> dict[str, Any]:

@@ -43,9 +43,9 @@ from worker.domain.values import (
     Phase,
     Position,
     Settlement,
+    derive_id,
 )
 from worker.wire.events import FORMS
-from worker.wire.identity import derive
 from worker.wire.outgoing import Topic
 
 
@@ -182,7 +182,7 @@ def test_superseded_until_is_established_since_to_the_letter() -> None:
 
 
 def test_ids_are_uuids_of_version_five() -> None:
-    assert derive(NAMESPACE_URL, "https://example.org/a") == str(uuid5(NAMESPACE_URL, "https://example.org/a"))
+    assert derive_id(NAMESPACE_URL, "https://example.org/a") == str(uuid5(NAMESPACE_URL, "https://example.org/a"))
 
 
 def test_every_record_of_a_command_has_an_id_of_its_own_and_the_same_again() -> None:

@@ -216,6 +216,16 @@ class Rules:
 NO_LABELS: Mapping[str, str] = {}
 
 
+_VARIANT = "89ab" * 4  # RFC 9562, 5.5: the two highest bits of this digit are 10
+
+
+def derive_id(installation: UUID, name: str) -> str:
+    """UUIDv5 of a name in the installation; uuid.uuid5 costs three times as much, and this runs for every record."""
+    digits = sha1(installation.bytes + name.encode()).hexdigest()  # noqa: S324 - RFC 9562 says so
+    variant = _VARIANT[int(digits[16], 16)]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """What everything a command brings about is named after, so that deciding it again gives the same ids."""
@@ -243,9 +253,4 @@ class Origin:
         return self._derive("hold", self.first_index + index)
 
     def _derive(self, kind: str, index: int) -> str:
-        # UUIDv5 (RFC 9562, 5.5) by hand: uuid.uuid5 costs three times as much, and this runs for every record written.
-        digest = bytearray(sha1(self.installation.bytes + f"{kind}/{self._prefix}{index}".encode()).digest()[:16])  # noqa: S324
-        digest[6] = digest[6] & 0x0F | 0x50
-        digest[8] = digest[8] & 0x3F | 0x80
-        text = digest.hex()
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        return derive_id(self.installation, f"{kind}/{self._prefix}{index}")

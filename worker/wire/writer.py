@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from orjson import Fragment, dumps
+from orjson import dumps
 
 from schemas.commands import TickLane
 from schemas.envelope import DATA_CONTENT_TYPE, SPEC_VERSION, dataschema
@@ -15,15 +15,13 @@ from worker.domain.book import Recorded
 from worker.domain.decision import Refusal
 from worker.domain.events import ProjectEvent
 from worker.domain.projects import Project
-from worker.domain.values import SYSTEM_ACTOR, Instant, Origin
+from worker.domain.values import SYSTEM_ACTOR, Instant, Origin, derive_id
 from worker.wire import results
 from worker.wire.cause import Cause, to_ms
 from worker.wire.dead_letters import dead_letter
 from worker.wire.events import FORMS
 from worker.wire.horizons import Horizon, horizon_data, horizon_key
-from worker.wire.identity import derive
 from worker.wire.outgoing import Outgoing, Topic, cloud_event_headers
-from worker.wire.parts import Json
 from worker.wire.records import RawRecord
 from worker.wire.request import Request, Tick, Unreadable
 from worker.wire.results import WrittenEvent, WrittenResult
@@ -56,9 +54,8 @@ class Writer:
     def cause(self, request: Request | Tick, at: Instant) -> Cause:
         """A command or tick as it takes effect at its instant."""
         origin = Origin(self._installation, request.organization, request.id, request.position)
-        if isinstance(request, Tick):
-            return Cause(origin, TickLane.TYPE, at, SYSTEM_ACTOR, request.correlation_id, request.traceparent)
-        return Cause(origin, request.type, at, request.actor, request.correlation_id, request.traceparent)
+        kind, actor = (TickLane.TYPE, SYSTEM_ACTOR) if isinstance(request, Tick) else (request.type, request.actor)
+        return Cause(origin, kind, at, actor, request.correlation_id, request.traceparent, self._source)
 
     def event(self, cause: Cause, recorded: Recorded, index: int) -> WrittenEvent:
         """One event; of due work it may belong to another organization than the command."""
@@ -74,7 +71,9 @@ class Writer:
             subject = f"accounts/{key}"
         form = FORMS[type(event)]
         id_, data = origin.event_id(index), form.data(event)
-        record = self._record(topic, key, cause, _Head(id_, form.type, subject, organization, sequence, index), data)
+        record = self._record(
+            topic, key, cause, _Head(id_, form.type, subject, organization, sequence, index), dumps(data)
+        )
         return WrittenEvent(record, id_, form.type, subject, sequence, data)
 
     def accepted(self, cause: Cause, events: Sequence[WrittenEvent], version: int | None, index: int) -> WrittenResult:
@@ -99,13 +98,13 @@ class Writer:
         """The whole account for its compacted topic."""
         key = f"{account.organization}/{account.id}"
         head = self._state_head(cause, AccountState.TYPE, f"accounts/{key}", account, index)
-        return self._record(Topic.ACCOUNTS, key, cause, head, account_state(account))
+        return self._record(Topic.ACCOUNTS, key, cause, head, dumps(account_state(account)))
 
     def payer_state(self, cause: Cause, project: Project, index: int) -> Outgoing:
         """Who pays for a project, for its compacted topic."""
         key = f"{project.organization}/{project.id}"
         head = self._state_head(cause, PayerState.TYPE, f"projects/{key}", project, index)
-        return self._record(Topic.PAYERS, key, cause, head, payer_state(project))
+        return self._record(Topic.PAYERS, key, cause, head, dumps(payer_state(project)))
 
     def payer_tombstone(self, cause: Cause, organization: str, project: str) -> Outgoing:
         """Removes a project from its compacted topic, long after its deletion."""
@@ -116,9 +115,18 @@ class Writer:
         key = horizon_key(topic, partition)
         data = horizon_data(horizon)
         subject = f"lanes/{key.decode()}"
-        id_ = derive(self._installation, f"horizon/{key.decode()}/{horizon.offset}/{horizon.epoch}")
-        envelope = self._attributes(id_, HorizonState.TYPE, subject, data["through"])
-        envelope["data"] = data
+        id_ = derive_id(self._installation, f"horizon/{key.decode()}/{horizon.offset}/{horizon.epoch}")
+        envelope = {
+            "specversion": SPEC_VERSION,
+            "id": id_,
+            "source": self._source,
+            "type": HorizonState.TYPE,
+            "subject": subject,
+            "time": data["through"],
+            "datacontenttype": DATA_CONTENT_TYPE,
+            "dataschema": dataschema(HorizonState.TYPE),
+            "data": data,
+        }
         headers = cloud_event_headers(id_, HorizonState.TYPE, subject)
         return Outgoing(Topic.HORIZONS, key, dumps(envelope), headers, to_ms(horizon.through))
 
@@ -127,42 +135,25 @@ class Writer:
         return dead_letter(record, unreadable, to_ms(at), record_bytes_max)
 
     def _state_head(self, cause: Cause, kind: str, subject: str, state: Account | Project, index: int) -> _Head:
-        id_ = derive(self._installation, f"state/{cause.place}/{subject}")
+        id_ = derive_id(self._installation, f"state/{cause.place}/{subject}")
         return _Head(id_, kind, subject, state.organization, state.sequence, index)
 
     def _result(self, cause: Cause, index: int, typed: tuple[str, bytes]) -> WrittenResult:
         (kind, data), origin = typed, cause.origin
-        id_ = derive(self._installation, f"result/{cause.place}")
+        id_ = derive_id(self._installation, f"result/{cause.place}")
         subject = f"commands/{origin.organization}/{origin.command}"
         head = _Head(id_, kind, subject, origin.organization, None, index)
-        return WrittenResult(
-            self._record(Topic.COMMAND_RESULTS, origin.organization, cause, head, Fragment(data)), data
+        return WrittenResult(self._record(Topic.COMMAND_RESULTS, origin.organization, cause, head, data), data)
+
+    def _record(self, topic: Topic, key: str, cause: Cause, head: _Head, data: bytes) -> Outgoing:
+        # Put together by hand: what stands between the quotes needs no escape by its very pattern (ids, labels, types
+        # of ours), and encoding the whole envelope each time took a sixth of the worker's time.
+        sequence = "" if head.sequence is None else f'"sequence":{head.sequence},'
+        own = (
+            f'{{"specversion":"{SPEC_VERSION}","id":"{head.id}","type":"{head.type}","subject":"{head.subject}",'
+            f'"dataschema":"{dataschema(head.type)}","organization":"{head.organization}",{sequence}'
+            f'"commandposition":"{cause.place}/{head.number}",'
         )
-
-    def _record(self, topic: Topic, key: str, cause: Cause, head: _Head, data: Json | Fragment) -> Outgoing:
-        envelope = self._attributes(head.id, head.type, head.subject, cause.time)
-        envelope["organization"] = head.organization
-        envelope["causationid"] = cause.origin.command
-        envelope["correlationid"] = cause.correlation_id
-        envelope["commandposition"] = f"{cause.place}/{head.number}"
-        if cause.actor is not None:
-            envelope["actor"] = cause.actor
-        if cause.traceparent is not None:
-            envelope["traceparent"] = cause.traceparent
-        if head.sequence is not None:
-            envelope["sequence"] = head.sequence
-        envelope["data"] = data
+        value = b"".join((own.encode(), cause.members, b',"data":', data, b"}"))
         headers = cloud_event_headers(head.id, head.type, head.subject)
-        return Outgoing(topic, key.encode(), dumps(envelope), headers, cause.timestamp_ms)
-
-    def _attributes(self, id_: str, kind: str, subject: str, time: str) -> Json:
-        return {
-            "specversion": SPEC_VERSION,
-            "id": id_,
-            "source": self._source,
-            "type": kind,
-            "subject": subject,
-            "time": time,
-            "datacontenttype": DATA_CONTENT_TYPE,
-            "dataschema": dataschema(kind),
-        }
+        return Outgoing(topic, key.encode(), value, headers, cause.timestamp_ms)
