@@ -13,13 +13,12 @@ help: ## what can be made
 
 setup: $(READY) ## install everything into .venv, and fetch Kafka and PostgreSQL
 
-$(READY): requirements/development.txt pyproject.toml worker/embedded/kafka_jars.lock
+$(READY): requirements/development.txt requirements/install.py pyproject.toml worker/embedded/kafka_jars.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; say which with: make setup PYTHON=/path/to/python3" >&2; exit 1; }
 	@echo "==> virtual environment in .venv ($$($(PYTHON) --version))"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "==> dependencies, pinned with hashes"
-	@$(BIN)/pip install --disable-pip-version-check --require-hashes --requirement requirements/development.txt | \
-		awk '/^Collecting/ {printf "\r    %3d packages", ++n; fflush()} END {if (n) print ""}'
+	@$(BIN)/python requirements/install.py
 	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@echo "==> Kafka and PostgreSQL"
 	@$(BIN)/python -c 'from worker.embedded import download; download(print)'
