@@ -56,6 +56,7 @@ async def deployment(stack: Addresses, database_url: str) -> AsyncIterator[Deplo
         "BILLING_DATABASE__URL": database_url,
         "BILLING_DATABASE__IDLE_IN_TRANSACTION_SECONDS_MAX": "3",
         "BILLING_HTTP__PORT": "0",
+        "BILLING_LOG__FORMAT": "json",
         "BILLING_TOPICS__PARTITIONS": str(PARTITIONS),
         **{f"BILLING_TOPICS__{name.upper()}": f"{prefix}.{name}" for name in (*names, "dead_letters")},
     }

@@ -108,6 +108,7 @@ class RuleSettings(_Section):
     suspension_notice_seconds: int = Field(86_400, ge=0, le=365 * 86_400)
     move_projects_max: int = Field(5_000, ge=1, le=5_000)
     approval_not_needed_for: frozenset[HoldReason] = frozenset()
+    tombstone_after_seconds: int = Field(30 * 86_400, ge=0, le=3_650 * 86_400)
 
     def as_rules(self) -> Rules:
         """The rules as the domain takes them."""
@@ -117,6 +118,7 @@ class RuleSettings(_Section):
             suspension_notice=timedelta(seconds=self.suspension_notice_seconds),
             move_projects_max=self.move_projects_max,
             approval_not_needed_for=self.approval_not_needed_for,
+            tombstone_after=timedelta(seconds=self.tombstone_after_seconds),
         )
 
 

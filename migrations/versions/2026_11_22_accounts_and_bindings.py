@@ -1,4 +1,4 @@
-"""Accounts, holds, projects and bindings"""
+"""Accounts, holds, phases, projects and bindings"""
 
 from alembic import op
 
@@ -13,24 +13,11 @@ def is_label(column: str) -> str:
     return f"CHECK ({column} !~ '[^a-z0-9-]|^-|-$' AND length({column}) BETWEEN 1 AND 63)"
 
 
-INSTALLATION = """
-CREATE TABLE installation (
-    singleton boolean DEFAULT true,
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
-    commands_topic text,
-    partitions integer,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT installation_pkey PRIMARY KEY (singleton),
-    CONSTRAINT one_installation_per_database CHECK (singleton),
-    CONSTRAINT topic_and_partitions_are_declared_together CHECK ((commands_topic IS NULL) = (partitions IS NULL)),
-    CONSTRAINT a_topic_has_partitions CHECK (partitions > 0)
-)
-"""
-
 ACCOUNTS = f"""
 CREATE TABLE accounts (
     organization text COLLATE "C",
     account text COLLATE "C",
+    lane integer NOT NULL,
     sequence bigint NOT NULL,
     phase text NOT NULL,
     phase_since timestamptz NOT NULL,
@@ -55,6 +42,9 @@ CREATE TABLE accounts (
     pending_cause text,
     holds_active integer NOT NULL,
     scheduled json NOT NULL,
+    notices_kind text,
+    notices_after text COLLATE "C",
+    due_at timestamptz,
     created_at timestamptz NOT NULL,
     deleted_at timestamptz,
     active_bindings bigint NOT NULL,
@@ -62,6 +52,7 @@ CREATE TABLE accounts (
     CONSTRAINT an_account_id_is_used_once PRIMARY KEY (organization, account),
     CONSTRAINT organization_is_a_dns_label {is_label("organization")},
     CONSTRAINT account_is_a_dns_label {is_label("account")},
+    CONSTRAINT a_lane_is_not_negative CHECK (lane >= 0),
     CONSTRAINT a_sequence_is_positive CHECK (sequence > 0),
     CONSTRAINT a_phase_is_known CHECK (phase IN ('Provisioning', 'Ready', 'Suspended', 'Archived')),
     CONSTRAINT a_currency_is_three_capitals CHECK (currency ~ '^[A-Z][A-Z][A-Z]$'),
@@ -86,11 +77,23 @@ CREATE TABLE accounts (
     CONSTRAINT a_profile_status_is_known CHECK (serving_status IN ('Pending', 'Valid', 'Invalid')),
     CONSTRAINT only_an_invalid_profile_has_a_cause CHECK (serving_cause IS NULL OR serving_status = 'Invalid'),
     CONSTRAINT a_waiting_profile_is_pending CHECK (pending_status = 'Pending' AND pending_cause IS NULL),
+    CONSTRAINT notices_are_whole CHECK (num_nulls(notices_kind, notices_after) IN (0, 2)),
+    CONSTRAINT notices_tell_of_the_present_phase CHECK (
+        notices_kind IS NULL OR (notices_kind = 'AT_RISK' AND phase = 'Suspended')
+        OR (notices_kind = 'RESTORED' AND phase = 'Ready')
+    ),
+    CONSTRAINT notices_are_due CHECK (notices_kind IS NULL OR due_at IS NOT NULL),
+    CONSTRAINT who_is_gone_waits_for_nothing CHECK (
+        (due_at IS NULL AND scheduled::text = '[]') OR (deleted_at IS NULL AND phase <> 'Archived')
+    ),
     CONSTRAINT active_bindings_are_not_negative CHECK (active_bindings >= 0),
     CONSTRAINT who_is_gone_pays_for_nothing CHECK (
         active_bindings = 0 OR (deleted_at IS NULL AND phase <> 'Archived')
     )
 ) WITH (fillfactor = 70)
+"""
+DUE_ACCOUNTS = """
+CREATE INDEX due_accounts_by_lane ON accounts (lane, due_at, organization, account) WHERE due_at IS NOT NULL
 """
 
 HOLDS = """
@@ -149,20 +152,85 @@ CREATE TRIGGER a_hold_is_released_once BEFORE UPDATE ON holds FOR EACH ROW
 """,
 )
 
+PHASES = """
+CREATE TABLE phases (
+    organization text COLLATE "C",
+    account text COLLATE "C",
+    sequence bigint,
+    at timestamptz NOT NULL,
+    phase text NOT NULL,
+    reason text NOT NULL,
+    CONSTRAINT one_phase_begins_with_an_event PRIMARY KEY (organization, account, sequence),
+    CONSTRAINT a_phase_is_of_an_account FOREIGN KEY (organization, account)
+        REFERENCES accounts (organization, account),
+    CONSTRAINT a_phase_is_known CHECK (phase IN ('Provisioning', 'Ready', 'Suspended', 'Archived')),
+    CONSTRAINT an_account_is_provisioning_at_first CHECK (
+        (sequence = 2) = (reason = 'CREATED') AND (sequence > 2 OR phase = 'Provisioning')
+    ),
+    CONSTRAINT an_archived_account_was_closed CHECK ((phase = 'Archived') = (reason = 'CLOSED'))
+)
+"""
+PHASE_KEYS = """
+CREATE TRIGGER a_phase_is_written_once BEFORE UPDATE ON phases FOR EACH ROW EXECUTE FUNCTION refuse_rewriting()
+"""
+
 PROJECTS = f"""
 CREATE TABLE projects (
     organization text COLLATE "C",
     project text COLLATE "C",
+    lane integer NOT NULL,
     sequence bigint NOT NULL,
     registered_at timestamptz NOT NULL,
     locked boolean NOT NULL,
+    at_risk boolean NOT NULL,
     deleted_at timestamptz,
+    tombstoned boolean NOT NULL,
+    due_at timestamptz,
     CONSTRAINT a_project_id_is_used_once PRIMARY KEY (organization, project),
     CONSTRAINT organization_is_a_dns_label {is_label("organization")},
     CONSTRAINT project_is_a_dns_label {is_label("project")},
+    CONSTRAINT a_lane_is_not_negative CHECK (lane >= 0),
     CONSTRAINT a_sequence_is_positive CHECK (sequence > 0),
-    CONSTRAINT a_lock_ends_with_the_project CHECK (NOT (locked AND deleted_at IS NOT NULL))
+    CONSTRAINT a_project_is_deleted_after_it_was_registered CHECK (registered_at <= deleted_at),
+    CONSTRAINT a_lock_ends_with_the_project CHECK (NOT (locked AND deleted_at IS NOT NULL)),
+    CONSTRAINT a_risk_ends_with_the_project CHECK (NOT (at_risk AND deleted_at IS NOT NULL)),
+    CONSTRAINT only_a_deleted_project_has_a_tombstone CHECK (deleted_at IS NOT NULL OR NOT tombstoned),
+    CONSTRAINT a_tombstone_is_due_once_after_the_deletion CHECK (
+        due_at IS NULL OR (due_at >= deleted_at AND deleted_at IS NOT NULL AND NOT tombstoned)
+    )
 ) WITH (fillfactor = 70)
+"""
+PROJECT_KEYS = (
+    "CREATE INDEX due_projects_by_lane ON projects (lane, due_at, organization, project) WHERE due_at IS NOT NULL",
+    # Whatever is bound moves its project's number: so nothing is bound to a deleted project either.
+    """
+CREATE TRIGGER a_deleted_project_stays_as_it_is BEFORE UPDATE ON projects FOR EACH ROW
+    WHEN (
+        OLD.deleted_at IS NOT NULL
+        AND ((OLD.sequence, OLD.registered_at, OLD.deleted_at)
+            IS DISTINCT FROM (NEW.sequence, NEW.registered_at, NEW.deleted_at)
+            OR (OLD.tombstoned AND NOT NEW.tombstoned))
+    )
+    EXECUTE FUNCTION refuse_rewriting()
+""",
+)
+PAID_FOR = """
+CREATE FUNCTION refuse_a_payer() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM bindings
+        WHERE until = 'infinity' AND ended = 'open' AND organization = NEW.organization AND project = NEW.project
+    ) THEN
+        RAISE EXCEPTION 'somebody pays for project %/%', NEW.organization, NEW.project
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+    END IF;
+    RETURN NULL;
+END
+$$
+"""
+NOBODY_PAYS = """
+CREATE TRIGGER nobody_pays_for_a_deleted_project AFTER INSERT OR UPDATE ON projects FOR EACH ROW
+    WHEN (NEW.deleted_at IS NOT NULL AND NOT NEW.tombstoned) EXECUTE FUNCTION refuse_a_payer()
 """
 
 BINDINGS = """
@@ -224,12 +292,19 @@ $$
 
 
 def upgrade() -> None:
-    for statement in (INSTALLATION, REFUSE_REWRITING, ACCOUNTS, HOLDS, *HOLD_KEYS, PROJECTS, BINDINGS, *BINDING_KEYS):
+    for statement in (
+        REFUSE_REWRITING,
+        *(ACCOUNTS, DUE_ACCOUNTS),
+        *(HOLDS, *HOLD_KEYS),
+        *(PHASES, PHASE_KEYS),
+        *(PROJECTS, *PROJECT_KEYS),
+        *(BINDINGS, *BINDING_KEYS),
+        *(PAID_FOR, NOBODY_PAYS),
+    ):
         op.execute(statement)
-    op.execute("INSERT INTO installation DEFAULT VALUES")
 
 
 def downgrade() -> None:
-    for table in ("bindings", "projects", "holds", "accounts", "installation"):
+    for table in ("bindings", "projects", "phases", "holds", "accounts"):
         op.execute(f"DROP TABLE {table}")
-    op.execute("DROP FUNCTION refuse_rewriting")
+    op.execute("DROP FUNCTION refuse_rewriting, refuse_a_payer")

@@ -1,4 +1,4 @@
-"""Lanes, journal, inbox and the rules in force"""
+"""The installation, lanes, journal, inbox and the rules in force"""
 
 from alembic import op
 from sqlalchemy import text
@@ -11,6 +11,20 @@ depends_on = None
 INBOX_PARTS = 8
 PIECE_OFFSETS = 500_000
 PIECES_AT_ONCE_MAX = 64
+
+INSTALLATION = """
+CREATE TABLE installation (
+    singleton boolean DEFAULT true,
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    commands_topic text,
+    partitions integer,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT installation_pkey PRIMARY KEY (singleton),
+    CONSTRAINT one_installation_per_database CHECK (singleton),
+    CONSTRAINT topic_and_partitions_are_declared_together CHECK ((commands_topic IS NULL) = (partitions IS NULL)),
+    CONSTRAINT a_topic_has_partitions CHECK (partitions > 0)
+)
+"""
 
 LANES = """
 CREATE TABLE lanes (
@@ -142,8 +156,9 @@ $$
 
 
 def upgrade() -> None:
-    for statement in (LANES, RULES, INBOX, JOURNAL):
+    for statement in (INSTALLATION, LANES, RULES, INBOX, JOURNAL):
         op.execute(statement)
+    op.execute("INSERT INTO installation DEFAULT VALUES")
     for part in range(INBOX_PARTS):
         op.execute(
             f"CREATE TABLE inbox_{part} PARTITION OF inbox FOR VALUES WITH (MODULUS {INBOX_PARTS}, REMAINDER {part})"
@@ -158,5 +173,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION ensure_journal_pieces, drop_journal_pieces")
-    for table in ("journal", "inbox", "rules", "lanes"):
+    for table in ("journal", "inbox", "rules", "lanes", "installation"):
         op.execute(f"DROP TABLE {table}")

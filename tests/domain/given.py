@@ -4,17 +4,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from tests.domain.due_work import let_fall_due
 from worker.domain.accounts import Account
 from worker.domain.book import Book, Recorded
 from worker.domain.commands import (
     AccountAction,
     Action,
+    ArchiveAccount,
     AttachPaymentProfile,
     BindProject,
     Command,
     CreateAccount,
+    MoveProjects,
     ReactivateAccount,
     ReportPaymentProfile,
+    ScheduleSuspension,
     SuspendAccount,
     UnbindProject,
 )
@@ -28,10 +32,12 @@ from worker.domain.values import (
     HoldReason,
     Instant,
     InvalidCause,
+    Origin,
     PaymentProfile,
     Position,
     ProfileStatus,
     Rules,
+    Settlement,
 )
 
 INSTALLATION = UUID("6a1f4c52-0c53-4a3c-9d0b-3f3f1f0f7a11")
@@ -41,6 +47,7 @@ MINUTE = timedelta(minutes=1)
 APPROVAL = Approval(by="controller", reference="ticket-7")
 NO_PROFILE_NEEDED = Rules(payment_profile_required=False)
 STRICT = Rules(strict_registry=True)
+HASTY = Rules(suspension_notice=3 * MINUTE, tombstone_after=20 * MINUTE)
 
 AMBER_PAYS = BindProject("atlas", "amber")
 BIRCH_PAYS = BindProject("atlas", "birch")
@@ -55,11 +62,15 @@ def minute(n: int) -> Instant:
 
 @dataclass(slots=True)
 class Lane:
-    """One book, one command a minute. Commands are of `acme` by `ops` unless told otherwise."""
+    """One book, one command a minute. Commands are of `acme` by `ops` unless told otherwise.
+
+    Before each command what is due is done; `due` is what that was, before the latest command or tick.
+    """
 
     rules: Rules = field(default_factory=Rules)
     sent: int = 0
     journal: list[Recorded] = field(default_factory=list)
+    due: list[Recorded] = field(default_factory=list)
     book: Book = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,10 +94,22 @@ class Lane:
         position = Position("billing.commands", 4, self.sent)
         command = Command(organization, f"command-{self.sent}", position, action, actor, expected_version)
         look_up(self.book, command)
-        decision = decide(self.book, command, self.now)
+        self._let_fall_due(Origin(INSTALLATION, organization, command.id, position))
+        decision = decide(self.book, command, self.now, len(self.due))
         if isinstance(decision, Accepted):
             self.journal += self.book.record(organization, decision.events, self.now)
         return decision
+
+    def tick(self, minutes: int = 1) -> list[Event]:
+        """Let time pass, and what falls due by then happen."""
+        self.sent += minutes
+        position = Position("billing.commands", 4, self.sent)
+        self._let_fall_due(Origin(INSTALLATION, "billing-worker", f"tick-{self.sent}", position))
+        return [record.event for record in self.due]
+
+    def _let_fall_due(self, origin: Origin) -> None:
+        self.due = let_fall_due(self.book, self.now, origin)
+        self.journal += self.due
 
     def given(self, *actions: Action) -> "Lane":
         """What has happened before."""
@@ -152,11 +175,22 @@ class Lane:
 def look_up(book: Book, command: Command) -> None:
     """Put what a command touches into the book, as the store does; here, what is not there does not exist."""
     action, organization = command.action, command.organization
-    if isinstance(action, BindProject | UnbindProject):
-        book.projects.setdefault((organization, action.project), None)
-    if isinstance(action, AccountAction | BindProject):
-        book.accounts.setdefault((organization, action.account), None)
-        book.bound.setdefault((organization, action.account), set())
+    accounts: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
+    match action:
+        case MoveProjects():
+            accounts, projects = (action.source, action.target), action.projects or ()
+        case BindProject():
+            accounts, projects = (action.account,), (action.project,)
+        case _ if isinstance(action, AccountAction):
+            accounts = (action.account,)
+        case _:
+            projects = (action.project,)
+    for account in accounts:
+        book.accounts.setdefault((organization, account), None)
+        book.bound.setdefault((organization, account), set())
+    for project in projects:
+        book.projects.setdefault((organization, project), None)
 
 
 def open_account(id: str = "amber", currency: str = "EUR") -> CreateAccount:  # noqa: A002 - it is one
@@ -228,3 +262,22 @@ def reactivate(
 ) -> ReactivateAccount:
     """Somebody lets the account go on, from all holds unless told otherwise."""
     return ReactivateAccount(account, reason, hold, approval)
+
+
+def schedule(
+    reason: HoldReason = HoldReason.NON_PAYMENT,
+    *,
+    due_at: Instant,
+    message: str = "Please pay.",
+    account: str = "amber",
+) -> ScheduleSuspension:
+    """Somebody announces a suspension."""
+    return ScheduleSuspension(account, reason, due_at, message)
+
+
+def archive(
+    settled_through: Instant | None = None, *, approval: Approval | None = APPROVAL, account: str = "amber"
+) -> ArchiveAccount:
+    """Somebody closes the account for good, with a settlement if it reaches anywhere."""
+    settlement = Settlement("invoice-9", settled_through) if settled_through else None
+    return ArchiveAccount(account, settlement, approval)

@@ -1,17 +1,19 @@
 """Random histories of two organizations, and what each of their commands found and left."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from tests.domain.due_work import let_fall_due
 from tests.domain.given import (
     APPROVAL,
+    HASTY,
     INSTALLATION,
-    NO_PROFILE_NEEDED,
-    STRICT,
+    UNKNOWN_BINDING,
+    archive,
     attach,
     look_up,
     minute,
@@ -20,6 +22,7 @@ from tests.domain.given import (
     reactivate,
     report_invalid,
     report_valid,
+    schedule,
     suspend,
     valid,
 )
@@ -28,23 +31,46 @@ from worker.domain.book import Book, Recorded
 from worker.domain.commands import (
     Action,
     BindProject,
+    CancelSuspension,
     ChangeCurrency,
     ChangePaymentTerms,
     Command,
     CreateAccount,
     DeleteAccount,
+    DeleteProject,
     DetachPaymentProfile,
+    LockProject,
+    MoveProjects,
+    ProjectAction,
+    RegisterProject,
     UnbindProject,
+    UnlockProject,
     UpdateAccount,
 )
 from worker.domain.decide import decide
 from worker.domain.decision import Accepted, Decision
-from worker.domain.values import Approval, HoldReason, Instant, InvalidCause, PaymentTerms, Position, Rules
+from worker.domain.values import (
+    Approval,
+    HoldReason,
+    Instant,
+    InvalidCause,
+    Origin,
+    PaymentTerms,
+    Position,
+    Rules,
+)
 
 ORGANIZATIONS = ("acme", "globex")
 ACCOUNTS = ("amber", "birch")
-PROJECTS = ("atlas", "borealis")
-TRUSTING = Rules(approval_not_needed_for=frozenset({HoldReason.NON_PAYMENT}))
+PROJECTS = ("atlas", "borealis", "cedar")
+SETTINGS = (
+    HASTY,
+    HASTY,
+    replace(HASTY, payment_profile_required=False),
+    replace(HASTY, strict_registry=True),
+    replace(HASTY, approval_not_needed_for=frozenset({HoldReason.NON_PAYMENT})),
+    replace(HASTY, move_projects_max=1),
+)
 
 
 def _on_accounts(account: str) -> Iterable[Action]:
@@ -71,27 +97,54 @@ def _on_accounts(account: str) -> Iterable[Action]:
         yield suspend(reason, account=account)
         yield suspend(reason, "case-1", account=account)
         yield reactivate(reason=reason, account=account)
+        for due_at in (minute(15), minute(25), minute(35), minute(45)):
+            yield schedule(reason, due_at=due_at, account=account)
+        yield schedule(reason, due_at=minute(25), message="Last call.", account=account)
+        yield CancelSuspension(account, reason)
     yield suspend(HoldReason.ADMINISTRATIVE, "case-2", blocks_rebind=True, account=account)
     yield reactivate(hold="case-1", account=account)
     yield reactivate(reason=HoldReason.PAYMENT_PROFILE_INVALID, account=account)
     for approval in (APPROVAL, APPROVAL, None, Approval("ops", "ticket-8")):
         yield reactivate(approval=approval, account=account)
     yield DeleteAccount(account)
+    for settled_through in (None, minute(15), minute(50)):
+        yield archive(settled_through, account=account)
+    yield archive(minute(25), approval=None, account=account)
 
 
 def _on_projects(project: str) -> Iterable[Action]:
-    for account in ACCOUNTS * 4:
+    for account in ACCOUNTS * 5:
         yield BindProject(project, account)
     for account in ACCOUNTS:
         yield BindProject(project, account, supersede=False)
         yield BindProject(project, account, expected_binding=None)
     yield UnbindProject(project)
     yield UnbindProject(project, expected_binding=None)
+    yield BindProject(project, "amber", expected_binding=UNKNOWN_BINDING)
+    yield LockProject(project, "Keep it.")
+    yield UnlockProject(project, "Let it go.")
+    yield RegisterProject(project)
+    yield DeleteProject(project)
+
+
+def _moves() -> Iterable[Action]:
+    for source, target in (ACCOUNTS, ACCOUNTS[::-1]) * 3:
+        yield MoveProjects(source, target)
+        yield MoveProjects(source, target, PROJECTS[:1])
+        yield MoveProjects(source, target, PROJECTS[1::-1])
+        yield MoveProjects(source, target, PROJECTS, expected_count=3)
+        yield MoveProjects(source, target, expected_count=1)
+        yield MoveProjects(source, target, PROJECTS[1:], expected_count=1)
+    yield MoveProjects("amber", "amber")
+    yield MoveProjects("nobody", "nobody", PROJECTS)
+    yield MoveProjects("nobody", "birch", ("dahlia", "atlas"), expected_count=1)
+    yield MoveProjects("amber", "nobody", expected_count=9)
 
 
 ACTIONS: list[Action] = [
     *(action for account in ACCOUNTS for action in _on_accounts(account)),
     *(action for project in PROJECTS * 2 for action in _on_projects(project)),
+    *_moves(),
 ]
 
 
@@ -106,16 +159,16 @@ class Sent:
 
 
 History: TypeAlias = Sequence[Sent | Rules | None]
-"""Commands, and settings that hold from there on. Nothing happens where there is None."""
+"""Commands, settings that hold from there on, and ticks: None."""
 
 OPENED: list[Sent | Rules | None] = [Sent(org, open_account(id_)) for org in ORGANIZATIONS for id_ in ACCOUNTS]
 POOL: list[Sent | Rules | None] = [
-    None,
+    *[None] * 40,
     *(Sent("acme", action) for action in ACTIONS * 4),
     *(Sent("globex", action) for action in ACTIONS),
     *(Sent("acme", action, actor=None) for action in ACTIONS),
     *(Sent("acme", action, expected_version=version) for action in ACTIONS for version in (3, 4)),
-    *[Rules(), Rules(), NO_PROFILE_NEEDED, STRICT, TRUSTING] * 10,
+    *SETTINGS * 10,
 ]
 
 
@@ -132,11 +185,12 @@ law = settings(max_examples=60, deadline=None)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command: what it found, what was decided, what happened, what it left."""
+    """A command, or a tick without one: what was due, what it found, what was decided and happened, what it left."""
 
-    command: Command
+    command: Command | None
     at: Instant
     rules: Rules
+    due: list[Recorded]
     before: Book
     decision: Decision
     recorded: list[Recorded]
@@ -145,31 +199,35 @@ class Step:
     @property
     def account(self) -> tuple[str, str] | None:
         """The account that the command is about, if it is about one alone."""
-        if isinstance(self.command.action, BindProject | UnbindProject):
+        if self.command is None or isinstance(self.command.action, ProjectAction | MoveProjects):
             return None
         return self.command.organization, self.command.action.account
 
 
-def tell(history: History) -> list[Step]:
-    """Send every command of a history, one a minute."""
-    book, steps = Book(INSTALLATION, Rules()), []
+def tell(history: History, notices_max: int = 1) -> list[Step]:
+    """Send every command of a history, one a minute. Notices are given to few projects at a time."""
+    book, steps = Book(INSTALLATION, HASTY), []
     for n, entry in enumerate(history):
-        if entry is None:
-            continue
         if isinstance(entry, Rules):
             book.rules = entry
             continue
-        position = Position("billing.commands", 4, n)
+        organization = entry.organization if entry else "billing-worker"
+        origin = Origin(INSTALLATION, organization, f"command-{n}", Position("billing.commands", 4, n))
+        if entry is None:
+            due = let_fall_due(book, minute(n), origin, notices_max)
+            steps.append(Step(None, minute(n), book.rules, due, book.copy(), Accepted(), [], book.copy()))
+            continue
         command = Command(
-            entry.organization, f"command-{n}", position, entry.action, entry.actor, entry.expected_version
+            organization, origin.command, origin.position, entry.action, entry.actor, entry.expected_version
         )
         look_up(book, command)
+        due = let_fall_due(book, minute(n), origin, notices_max)
         before = book.copy()
-        decision = decide(book, command, minute(n))
+        decision = decide(book, command, minute(n), len(due))
         assert book == before, "a decision changes nothing by itself"
         events = decision.events if isinstance(decision, Accepted) else ()
-        recorded = book.record(entry.organization, events, minute(n))
-        steps.append(Step(command, minute(n), book.rules, before, decision, recorded, book.copy()))
+        recorded = book.record(organization, events, minute(n))
+        steps.append(Step(command, minute(n), book.rules, due, before, decision, recorded, book.copy()))
     return steps
 
 
@@ -180,4 +238,4 @@ def known_accounts(book: Book) -> list[Account]:
 
 def everything(steps: list[Step]) -> list[Recorded]:
     """All that has happened."""
-    return [record for step in steps for record in step.recorded]
+    return [record for step in steps for record in (*step.due, *step.recorded)]

@@ -9,7 +9,7 @@ from worker.domain.commands import BindProject, Command, DeleteAccount, UnbindPr
 from worker.domain.decide import decide
 from worker.domain.events import BindingReleased, PayerMissing, ProjectRegistered
 from worker.domain.projects import evolve
-from worker.domain.values import BindingEnd, Position, Rules
+from worker.domain.values import BindingEnd, Position, Rules, Unpaid
 
 ACME_AMBER, ACME_BIRCH = ("acme", "amber"), ("acme", "birch")
 
@@ -124,7 +124,7 @@ def test_a_lock_ends_with_its_binding() -> None:
 
 def test_an_event_of_a_project_that_nobody_knows_is_a_defect() -> None:
     with pytest.raises(ValueError, match="PayerMissing of a project that nobody knows"):
-        evolve(None, PayerMissing("atlas", NOON), "acme", NOON)
+        evolve(None, PayerMissing("atlas", NOON, Unpaid.UNBOUND), "acme", NOON)
 
 
 def test_the_end_of_a_binding_that_is_not_open_is_a_defect() -> None:

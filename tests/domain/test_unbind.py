@@ -16,7 +16,7 @@ from worker.domain.events import (
     BindingReleased,
     PayerMissing,
 )
-from worker.domain.values import BindingEnd, HoldReason, Interval
+from worker.domain.values import BindingEnd, HoldReason, Interval, Unpaid
 
 
 def test_a_lock_keeps_the_payer() -> None:
@@ -55,7 +55,7 @@ def test_an_unbind_leaves_the_project_without_a_payer() -> None:
 
     assert lane.accepted(UNBIND) == [
         BindingReleased(old.id, "atlas", "amber", minute(3), minute(4), BindingEnd.UNBOUND, "EUR"),
-        PayerMissing("atlas", minute(4)),
+        PayerMissing("atlas", minute(4), Unpaid.UNBOUND),
     ]
     assert lane.project().open is None
     assert lane.project().closed == (Interval(old.id, "amber", "EUR", minute(3), minute(4), BindingEnd.UNBOUND),)

@@ -47,7 +47,7 @@ async def play(connection: AsyncConnection, *actions: object, first: int = 0) ->
     ]
     book = await load(connection, h.needs_of(batch))
     recorded = h.decide_all(book, batch)
-    await store.save(connection, book, recorded)
+    await store.save(connection, book, recorded, lane=3)
     await connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
     return recorded
 
@@ -67,7 +67,7 @@ async def test_what_is_saved_is_loaded_again_wherever_the_batches_are_cut(
 
     for batch in h.cut(random, history):
         book = await load(connection, h.needs_of(batch))
-        await store.save(connection, book, h.decide_all(book, batch))
+        await store.save(connection, book, h.decide_all(book, batch), lane=3)
         await connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
     loaded = await load(connection)
 
@@ -221,7 +221,7 @@ async def test_scheduled_suspensions_are_kept_in_order(connection: AsyncConnecti
     book.accounts["acme", "main"] = replace(account, scheduled=scheduled)
     touched = AccountUpdated("main", None, None, {})
 
-    await store.save(connection, book, [Recorded("acme", touched, account.sequence + 1, h.START)])
+    await store.save(connection, book, [Recorded("acme", touched, account.sequence + 1, h.START)], lane=3)
 
     loaded = (await load(connection)).accounts["acme", "main"]
     assert loaded is not None
@@ -256,7 +256,7 @@ async def test_a_book_that_the_database_no_longer_holds_is_not_saved(connection:
         await connection.execute(text(statement))
 
     with pytest.raises(StateDiverged):
-        await store.save(connection, book, recorded)
+        await store.save(connection, book, recorded, lane=3)
 
 
 async def test_an_account_created_behind_the_books_back_is_a_violation(connection: AsyncConnection) -> None:
@@ -265,7 +265,7 @@ async def test_an_account_created_behind_the_books_back_is_a_violation(connectio
     recorded = h.decide_all(stale, [Command("acme", "c9", Position("commands", 0, 9), CreateAccount("main", "EUR"))])
 
     with pytest.raises(Exception, match="an_account_id_is_used_once") as refused:
-        await store.save(connection, stale, recorded)
+        await store.save(connection, stale, recorded, lane=3)
 
     assert violated_rule(refused.value) == "an_account_id_is_used_once"
 

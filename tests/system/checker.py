@@ -108,15 +108,12 @@ async def compacted_topics_equal_events(
     deployment: Deployment, timelines: dict[tuple[str, str], list[dict[str, Any]]]
 ) -> None:
     """E5: the newest record of every project names the payer that the events name."""
-    newest: dict[tuple[str, str], Any] = {}
+    newest: dict[tuple[str, ...], Any] = {}
     for record in await deployment.read("payers"):
-        data = json.loads(record.value)["data"]
-        newest[data["organization"], data["project"]] = data["payer"]
-    payers = {
-        project: timeline[-1]["account"] if timeline[-1]["until"] is None else None
-        for project, timeline in timelines.items()
-    }
-    assert {project: payer and payer["account"] for project, payer in newest.items()} == payers
+        payer = json.loads(record.value)["data"]["payer"] if record.value is not None else None
+        newest[tuple(record.key.decode().split("/"))] = payer
+    payers = {project: timeline[-1]["account"] for project, timeline in timelines.items() if not timeline[-1]["until"]}
+    assert {project: payer["account"] for project, payer in newest.items() if payer} == payers
 
 
 async def nothing_is_unpublished(deployment: Deployment) -> None:

@@ -10,9 +10,10 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -27,7 +28,7 @@ from worker.store.engine import create_engine
 HEADERS = [("content-type", b"application/cloudevents+json")]
 
 
-def command(organization: str, kind: str, id_: str, actor: str | None = "ops@example.com", **data: object) -> bytes:
+def command(organization: str, kind: str, id_: str, *, actor: str | None = "ops@example.com", **data: Any) -> bytes:
     """A command as a publisher writes it; `kind` without prefix and version."""
     envelope = {
         "specversion": "1.0",
@@ -51,6 +52,16 @@ def ready_account(organization: str, account: str) -> bytes:
         currency="EUR",
         paymentProfile=profile,
     )
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as somebody publishes it, good or bad; without a partition it goes where its key belongs."""
+
+    value: bytes | None
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+    partition: int | None = None
 
 
 @dataclass
@@ -98,6 +109,17 @@ class WorkerProcess:
             time.sleep(0.05)
         raise AssertionError(f"the worker is not ready: {self.log.read_text()[-4000:]}")
 
+    def readiness(self) -> tuple[bool, dict[str, str]]:
+        """Whether `/readyz` says yes, and what it waits for."""
+        try:
+            response = urlopen(f"{self.address()}/readyz", timeout=5)  # noqa: S310
+        except HTTPError as refused:
+            response = refused
+        with response:
+            body = json.load(response)
+            assert response.status == (HTTPStatus.OK if body["ready"] else HTTPStatus.SERVICE_UNAVAILABLE)
+        return body["ready"], body["waitingFor"]
+
 
 @dataclass
 class Deployment:
@@ -139,6 +161,19 @@ class Deployment:
         self.sent += len(futures)
         return len(futures)
 
+    async def publish_records(self, records: Iterable[Record]) -> list[RecordMetadata]:
+        """Publish records of any kind in the order given, acknowledged: where each of them lies."""
+        async with clients.producer(self.settings.kafka) as producer:
+            futures = [
+                await producer.send(
+                    self.settings.topics.commands, each.value, each.key, each.partition, headers=list(each.headers)
+                )
+                for each in records
+            ]
+            written = await asyncio.gather(*futures)
+        self.sent += len(futures)
+        return list(written)
+
     @contextmanager
     def worker(self, **settings: str) -> Iterator[WorkerProcess]:
         """A worker process, ended when the block ends. Settings by their names, `BILLING_` left out."""
@@ -152,6 +187,9 @@ class Deployment:
         worker = WorkerProcess(process, log)
         try:
             yield worker
+        except BaseException:
+            sys.stderr.write(f"--- the log of worker {process.pid}\n{log.read_text()[-20_000:]}\n")
+            raise
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)

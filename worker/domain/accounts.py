@@ -25,12 +25,18 @@ from worker.domain.events import (
     PaymentProfileReported,
     PaymentTermsChanged,
     PhaseChanged,
+    SuspensionCancelled,
+    SuspensionScheduled,
 )
 from worker.domain.values import (
+    HOLDS_MAX,
     NO_LABELS,
     Contact,
     Hold,
+    HoldReason,
     Instant,
+    NoticeKind,
+    Notices,
     PaymentProfile,
     PaymentTerms,
     Phase,
@@ -40,7 +46,11 @@ from worker.domain.values import (
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One billing account as it stands. `sequence` is the number of its last event."""
+    """One billing account as it stands. `sequence` is the number of its last event.
+
+    `holds` are in the order in which they were placed, `scheduled` in that in which they begin (then by reason).
+    `notices` are those that its projects are still to be given.
+    """
 
     organization: str
     id: str
@@ -58,6 +68,12 @@ class Account:
     holds: tuple[Hold, ...] = ()
     scheduled: tuple[ScheduledSuspension, ...] = ()
     deleted_at: Instant | None = None
+    notices: Notices | None = None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more hold may be placed or scheduled: a suspension that comes due must find its place."""
+        return len(self.holds) + len(self.scheduled) < HOLDS_MAX
 
     @property
     def blocking_holds(self) -> tuple[Hold, ...]:
@@ -108,11 +124,9 @@ def evolve(account: Account | None, event: AccountEvent, organization: str, at: 
             return replace(account, sequence=sequence, terms=event.terms)
         case PaymentProfileAttached() | PaymentProfileReported() | PaymentProfileDetached():
             return replace(account, sequence=sequence, serving=event.serving, pending=event.pending)
-        case HoldPlaced():
-            return replace(account, sequence=sequence, holds=(*account.holds, event.hold))
-        case HoldReleased():
-            kept = tuple(hold for hold in account.holds if hold.id != event.hold.id)
-            return replace(account, sequence=sequence, holds=kept)
+        case HoldPlaced() | HoldReleased() | SuspensionScheduled() | SuspensionCancelled():
+            holds, scheduled = _held(account, event)
+            return replace(account, sequence=sequence, holds=holds, scheduled=scheduled)
         case PhaseChanged():
             return replace(
                 account,
@@ -120,11 +134,51 @@ def evolve(account: Account | None, event: AccountEvent, organization: str, at: 
                 phase=event.entered,
                 phase_since=event.at,
                 activated_at=event.activated_at,
+                notices=_owed(event),
             )
         case AccountDeleted():
-            return replace(account, sequence=sequence, deleted_at=at, scheduled=())
+            return replace(account, sequence=sequence, deleted_at=at, scheduled=(), notices=None)
         case _ as never:
             assert_never(never)
+
+
+def _held(
+    account: Account, event: HoldPlaced | HoldReleased | SuspensionScheduled | SuspensionCancelled
+) -> tuple[tuple[Hold, ...], tuple[ScheduledSuspension, ...]]:
+    """The holds and the scheduled suspensions after the event. A hold ends the schedule of its reason that is due."""
+    holds, scheduled = account.holds, account.scheduled
+    match event:
+        case HoldPlaced(hold=hold):
+            waiting = (entry for entry in scheduled if entry.reason is not hold.reason or entry.due_at > hold.placed_at)
+            return (*holds, hold), tuple(waiting)
+        case HoldReleased():
+            return tuple(hold for hold in holds if hold.id != event.hold.id), scheduled
+        case SuspensionScheduled(suspension=suspension):
+            entries = (*_without(scheduled, suspension.reason), suspension)
+            return holds, tuple(sorted(entries, key=_begins))
+        case SuspensionCancelled():
+            return holds, _without(scheduled, event.reason)
+        case _ as never:
+            assert_never(never)
+
+
+def _without(scheduled: tuple[ScheduledSuspension, ...], reason: HoldReason) -> tuple[ScheduledSuspension, ...]:
+    return tuple(entry for entry in scheduled if entry.reason is not reason)
+
+
+def _begins(entry: ScheduledSuspension) -> tuple[Instant, HoldReason]:
+    return entry.due_at, entry.reason
+
+
+def _owed(change: PhaseChanged) -> Notices | None:
+    """What the account's projects are to be told of this change."""
+    if not change.active_bindings:
+        return None
+    if change.entered is Phase.SUSPENDED:
+        return Notices(NoticeKind.AT_RISK)
+    if change.entered is Phase.READY and change.left is Phase.SUSPENDED:
+        return Notices(NoticeKind.RESTORED)
+    return None
 
 
 def why_gone(account: Account | None, *, archived_too: bool = True) -> Reason | None:
@@ -186,15 +240,3 @@ def change_currency(account: Account, order: ChangeCurrency) -> list[AccountEven
 def change_payment_terms(account: Account, order: ChangePaymentTerms) -> list[AccountEvent]:
     """Invoice on other terms from now on."""
     return [] if order.terms == account.terms else [PaymentTermsChanged(account.id, order.terms)]
-
-
-def delete(account: Account, usage: Usage, sample: list[str]) -> list[AccountEvent] | Rejected:
-    """End an account for which nobody pays any more and no hold demands that it stays."""
-    refusals = []
-    if usage.active_bindings:
-        refusals.append(Refusal(Reason.ACTIVE_BINDINGS, {"count": usage.active_bindings, "sample": sample}))
-    if blocking := account.blocking_holds:
-        refusals.append(Refusal(Reason.DELETE_BLOCKED_BY_HOLD, {"holds": blocking}))
-    if refusals:
-        return Rejected(tuple(refusals))
-    return [AccountDeleted(account.id, account.phase, usage.last_until)]

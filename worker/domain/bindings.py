@@ -12,7 +12,7 @@ from worker.domain.events import (
     ProjectRegistered,
 )
 from worker.domain.projects import Project
-from worker.domain.values import Binding, BindingEnd, Phase
+from worker.domain.values import Binding, BindingEnd, Phase, Unpaid
 
 
 def bind(
@@ -34,12 +34,58 @@ def bind(
     if old is not None and old.account == account.id:
         return Accepted()
     events: list[ProjectEvent] = [] if project else [ProjectRegistered(order.project)]
-    binding = occasion.origin.binding_id(len(events) + (old is not None))
+    events += established(order.project, old, account, occasion, len(events))
+    return Accepted(tuple(events))
+
+
+def unbind(project: Project | None, payer: Account | None, order: UnbindProject, occasion: Occasion) -> Decision:
+    """Let nobody pay for a project from now on."""
+    bound = bound_project(project, occasion)
+    if isinstance(bound, Rejected):
+        return bound
+    known, old = bound
+    if refusals := (*_changed(old, order.expected_binding), *_why_kept(known, payer)):
+        return Rejected(refusals)
+    missing = PayerMissing(known.id, occasion.at, Unpaid.UNBOUND)
+    return Accepted((released(known, old, occasion, BindingEnd.UNBOUND), missing))
+
+
+def bound_project(project: Project | None, occasion: Occasion) -> tuple[Project, Binding] | Rejected:
+    """A project with its open binding, for what needs one; or why there is none."""
+    if project is None:
+        strict = occasion.rules.strict_registry
+        return refuse(Reason.PROJECT_NOT_FOUND if strict else Reason.PROJECT_NOT_BOUND)
+    if project.deleted_at is not None:
+        return refuse(Reason.PROJECT_DELETED)
+    if project.open is None:
+        return refuse(Reason.PROJECT_NOT_BOUND)
+    return project, project.open
+
+
+def released(project: Project, binding: Binding, occasion: Occasion, end: BindingEnd) -> BindingReleased:
+    """The end of a binding that nobody takes over."""
+    return BindingReleased(
+        binding=binding.id,
+        project=project.id,
+        account=binding.account,
+        since=binding.since,
+        until=occasion.at,
+        end=end,
+        currency=binding.currency,
+    )
+
+
+def established(
+    project: str, old: Binding | None, account: Account, occasion: Occasion, index: int
+) -> list[ProjectEvent]:
+    """A new binding, after the end of the one that it replaces. `index`: how many events of the command came before."""
+    events: list[ProjectEvent] = []
+    binding = occasion.origin.binding_id(index + (old is not None))
     if old is not None:
         events.append(
             BindingSuperseded(
                 binding=old.id,
-                project=order.project,
+                project=project,
                 account=old.account,
                 since=old.since,
                 until=occasion.at,
@@ -51,7 +97,7 @@ def bind(
     events.append(
         BindingEstablished(
             binding=binding,
-            project=order.project,
+            project=project,
             account=account.id,
             since=occasion.at,
             currency=account.currency,
@@ -61,30 +107,7 @@ def bind(
             previous_currency=old.currency if old else None,
         )
     )
-    return Accepted(tuple(events))
-
-
-def unbind(project: Project | None, payer: Account | None, order: UnbindProject, occasion: Occasion) -> Decision:
-    """Let nobody pay for a project from now on."""
-    if project is not None and project.deleted_at is not None:
-        return refuse(Reason.PROJECT_DELETED)
-    if project is None and occasion.rules.strict_registry:
-        return refuse(Reason.PROJECT_NOT_FOUND)
-    if project is None or project.open is None:
-        return refuse(Reason.PROJECT_NOT_BOUND)
-    old = project.open
-    if refusals := (*_changed(old, order.expected_binding), *_why_kept(project, payer)):
-        return Rejected(refusals)
-    released = BindingReleased(
-        binding=old.id,
-        project=project.id,
-        account=old.account,
-        since=old.since,
-        until=occasion.at,
-        end=BindingEnd.UNBOUND,
-        currency=old.currency,
-    )
-    return Accepted((released, PayerMissing(project.id, occasion.at)))
+    return events
 
 
 def _why_not_to(account: Account | None, expected_version: int | None) -> tuple[Refusal, ...]:
@@ -93,9 +116,12 @@ def _why_not_to(account: Account | None, expected_version: int | None) -> tuple[
         return (Refusal(gone),)
     assert account is not None  # noqa: S101 - why_gone says so
     refusals = version_conflict(account.sequence, expected_version)
-    if account.phase is not Phase.READY:
-        refusals += (Refusal(Reason.ACCOUNT_NOT_READY, {"phase": account.phase, "holds": account.holds}),)
-    return refusals
+    return refusals if account.phase is Phase.READY else (*refusals, not_ready(account))
+
+
+def not_ready(account: Account) -> Refusal:
+    """The refusal of a new binding by an account that takes none."""
+    return Refusal(Reason.ACCOUNT_NOT_READY, {"phase": account.phase, "holds": account.holds})
 
 
 def _why_not_for(
@@ -125,9 +151,14 @@ def _why_kept(project: Project, payer: Account | None) -> tuple[Refusal, ...]:
     refusals: tuple[Refusal, ...] = ()
     if project.locked:
         refusals += (Refusal(Reason.BINDING_LOCKED),)
-    if payer is not None and (blocking := payer.blocking_holds):
-        refusals += (Refusal(Reason.REBIND_BLOCKED_BY_HOLD, {"account": payer.id, "holds": blocking}),)
-    return refusals
+    return refusals if payer is None else refusals + blocked_by_hold(payer)
+
+
+def blocked_by_hold(payer: Account) -> tuple[Refusal, ...]:
+    """The refusal to let projects leave their payer, if a hold on it demands that."""
+    if blocking := payer.blocking_holds:
+        return (Refusal(Reason.REBIND_BLOCKED_BY_HOLD, {"account": payer.id, "holds": blocking}),)
+    return ()
 
 
 def _changed(binding: Binding | None, expected: str | Keep | None) -> tuple[Refusal, ...]:

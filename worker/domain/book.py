@@ -1,7 +1,7 @@
 """The part of the state that a batch of commands touches, and the one way in which events change it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias, assert_never
 from uuid import UUID
 
@@ -9,15 +9,20 @@ from worker.domain import accounts, projects
 from worker.domain.accounts import Account, Usage
 from worker.domain.events import (
     BindingEstablished,
+    BindingLocked,
     BindingReleased,
     BindingSuperseded,
+    BindingUnlocked,
     Event,
+    PayerAtRisk,
     PayerMissing,
+    PayerRestored,
+    ProjectDeleted,
     ProjectEvent,
     ProjectRegistered,
 )
 from worker.domain.projects import Project
-from worker.domain.values import Instant, Rules
+from worker.domain.values import Instant, Notices, Rules
 
 Key: TypeAlias = tuple[str, str]
 """Organization and id: nothing of one organization can touch another's."""
@@ -41,8 +46,11 @@ class Book:
     """Accounts and projects that were looked up, also those that do not exist.
 
     Asking for one that was not looked up raises KeyError: a defect, never "not found". `bound` holds, for accounts
-    that may be deleted, the first projects in byte order that they pay for, enough that the sample stays right
-    whatever the batch does.
+    that may be archived or deleted, the first projects in byte order that they pay for, enough that the sample stays
+    right whatever the batch does; for one all of whose projects are to move, all of them.
+
+    `progressed` and `tombstoned` are the accounts and projects that changed without an event: how far their notices
+    have come, and that their record is removed.
     """
 
     installation: UUID
@@ -51,11 +59,22 @@ class Book:
     usage: dict[Key, Usage] = field(default_factory=dict)
     projects: dict[Key, Project | None] = field(default_factory=dict)
     bound: dict[Key, set[str]] = field(default_factory=dict)
+    progressed: set[Key] = field(default_factory=set)
+    tombstoned: set[Key] = field(default_factory=set)
 
     def copy(self) -> "Book":
         """A book to try things in; the values themselves are immutable and shared."""
         bound = {account: set(projects) for account, projects in self.bound.items()}
-        return Book(self.installation, self.rules, dict(self.accounts), dict(self.usage), dict(self.projects), bound)
+        return Book(
+            self.installation,
+            self.rules,
+            dict(self.accounts),
+            dict(self.usage),
+            dict(self.projects),
+            bound,
+            set(self.progressed),
+            set(self.tombstoned),
+        )
 
     def usage_of(self, account: Key) -> Usage:
         """How many projects the account pays for."""
@@ -74,6 +93,24 @@ class Book:
     def record(self, organization: str, events: Iterable[Event], at: Instant) -> list[Recorded]:
         """Let the events happen: each gets its place in its subject's sequence and changes the state."""
         return [Recorded(organization, event, self._evolve(organization, event, at), at) for event in events]
+
+    def progress(self, account: Key, notices: Notices | None) -> None:
+        """Note how far an account's notices have come; None when all are out."""
+        known = self.accounts[account]
+        if known is None:
+            msg = "notices of an account that nobody knows"
+            raise ValueError(msg)
+        self.accounts[account] = replace(known, notices=notices)
+        self.progressed.add(account)
+
+    def tombstone(self, project: Key) -> None:
+        """Note that a deleted project's record is removed from its compacted topic."""
+        known = self.projects[project]
+        if known is None or known.deleted_at is None:
+            msg = "a tombstone for a project that is not deleted"
+            raise ValueError(msg)
+        self.projects[project] = replace(known, tombstoned=True)
+        self.tombstoned.add(project)
 
     def _evolve(self, organization: str, event: Event, at: Instant) -> int:
         if isinstance(event, ProjectEvent):
@@ -100,7 +137,15 @@ class Book:
                 self.usage[key] = Usage(self.usage_of(key).active_bindings - 1, event.until)
                 if key in self.bound:
                     self.bound[key].discard(event.project)
-            case ProjectRegistered() | PayerMissing():
+            case (
+                ProjectRegistered()
+                | ProjectDeleted()
+                | BindingLocked()
+                | BindingUnlocked()
+                | PayerAtRisk()
+                | PayerRestored()
+                | PayerMissing()
+            ):
                 pass
             case _ as never:
                 assert_never(never)

@@ -16,6 +16,7 @@ from worker.domain.values import (
     PaymentTerms,
     Position,
     ProfileStatus,
+    Settlement,
 )
 
 
@@ -115,6 +116,33 @@ class ReactivateAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleSuspension:
+    """`billing.account.schedule-suspension.v1`."""
+
+    account: str
+    reason: HoldReason
+    due_at: Instant
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelSuspension:
+    """`billing.account.cancel-suspension.v1`."""
+
+    account: str
+    reason: HoldReason
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveAccount:
+    """`billing.account.archive.v1`."""
+
+    account: str
+    settlement: Settlement | None = None
+    approval: Approval | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteAccount:
     """`billing.account.delete.v1`."""
 
@@ -139,6 +167,46 @@ class UnbindProject:
     expected_binding: str | Keep | None = KEEP
 
 
+@dataclass(frozen=True, slots=True)
+class LockProject:
+    """`billing.project.lock.v1`."""
+
+    project: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockProject:
+    """`billing.project.unlock.v1`."""
+
+    project: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoveProjects:
+    """`billing.account.move-projects.v1`. `projects`: None is all that the source pays for."""
+
+    source: str
+    target: str
+    projects: tuple[str, ...] | None = None
+    expected_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterProject:
+    """`billing.project.register.v1`."""
+
+    project: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteProject:
+    """`billing.project.delete.v1`."""
+
+    project: str
+
+
 AccountChange: TypeAlias = (
     UpdateAccount
     | ChangeCurrency
@@ -147,12 +215,16 @@ AccountChange: TypeAlias = (
     | ReportPaymentProfile
     | DetachPaymentProfile
     | SuspendAccount
+    | ScheduleSuspension
+    | CancelSuspension
     | ReactivateAccount
+    | ArchiveAccount
     | DeleteAccount
 )
 AccountAction: TypeAlias = CreateAccount | AccountChange
-ProjectAction: TypeAlias = BindProject | UnbindProject
-Action: TypeAlias = AccountAction | ProjectAction
+ProjectChange: TypeAlias = UnbindProject | LockProject | UnlockProject | RegisterProject | DeleteProject
+ProjectAction: TypeAlias = BindProject | ProjectChange
+Action: TypeAlias = AccountAction | ProjectAction | MoveProjects
 
 
 @dataclass(frozen=True, slots=True)

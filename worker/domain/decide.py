@@ -2,28 +2,38 @@
 
 from typing import assert_never
 
-from worker.domain import accounts, bindings, holds, profiles
+from worker.domain import accounts, bindings, closing, holds, moves, profiles, registry, suspensions
 from worker.domain.accounts import Account, Usage, version_conflict, why_gone
 from worker.domain.book import Book
 from worker.domain.commands import (
     AccountAction,
     AccountChange,
+    ArchiveAccount,
     AttachPaymentProfile,
     BindProject,
+    CancelSuspension,
     ChangeCurrency,
     ChangePaymentTerms,
     Command,
     CreateAccount,
     DeleteAccount,
+    DeleteProject,
     DetachPaymentProfile,
+    LockProject,
+    MoveProjects,
+    ProjectChange,
     ReactivateAccount,
+    RegisterProject,
     ReportPaymentProfile,
+    ScheduleSuspension,
     SuspendAccount,
     UnbindProject,
+    UnlockProject,
     UpdateAccount,
 )
 from worker.domain.decision import Accepted, Decision, Occasion, Reason, Refusal, Rejected, refuse
 from worker.domain.events import AccountEvent
+from worker.domain.moves import Moved
 from worker.domain.phases import conclude
 from worker.domain.values import Instant, Origin
 
@@ -35,8 +45,8 @@ _VERSION_OF_NO_ACCOUNT = Rejected(
 def decide(book: Book, command: Command, at: Instant, first_index: int = 0) -> Decision:
     """Judge a command by the rules. Changes nothing: the events of an acceptance are yet to be recorded.
 
-    `first_index` is the number of events that this position of the log has brought about before (due work).
-    Raises KeyError if the book lacks what the command touches.
+    What was due by then is taken for done; `first_index` is the number of events that it brought about at this
+    position of the log. Raises KeyError if the book lacks what the command touches.
     """
     origin = Origin(book.installation, command.organization, command.id, command.position, first_index)
     occasion = Occasion(at, command.actor, origin, book.rules)
@@ -45,12 +55,40 @@ def decide(book: Book, command: Command, at: Instant, first_index: int = 0) -> D
         project = book.projects[organization, action.project]
         account = book.accounts[organization, action.account]
         return bindings.bind(project, account, book.payer_of(project), action, command.expected_version, occasion)
-    if isinstance(action, UnbindProject):
+    if isinstance(action, MoveProjects):
+        return moves.move(action, _moved(book, organization, action), command.expected_version, occasion)
+    if isinstance(action, ProjectChange):
         if command.expected_version is not None:
             return _VERSION_OF_NO_ACCOUNT
-        project = book.projects[organization, action.project]
-        return bindings.unbind(project, book.payer_of(project), action, occasion)
+        return _decide_project(book, organization, action, occasion)
     return _decide_account(book, command, action, occasion)
+
+
+def _decide_project(book: Book, organization: str, action: ProjectChange, occasion: Occasion) -> Decision:
+    project = book.projects[organization, action.project]
+    match action:
+        case UnbindProject():
+            return bindings.unbind(project, book.payer_of(project), action, occasion)
+        case LockProject():
+            return registry.lock(project, action, occasion)
+        case UnlockProject():
+            return registry.unlock(project, action, occasion)
+        case RegisterProject():
+            return registry.register(project, action, occasion)
+        case DeleteProject():
+            return registry.delete(project, action, occasion)
+        case _ as never:
+            assert_never(never)
+
+
+def _moved(book: Book, organization: str, action: MoveProjects) -> Moved:
+    source = (organization, action.source)
+    if action.projects is None:
+        ids, count = sorted(book.bound[source]), book.usage_of(source).active_bindings
+    else:
+        ids, count = sorted(action.projects), len(action.projects)
+    projects = [(id_, book.projects[organization, id_]) for id_ in ids]
+    return Moved(book.accounts[source], book.accounts[organization, action.target], projects, count)
 
 
 def _decide_account(book: Book, command: Command, action: AccountAction, occasion: Occasion) -> Decision:
@@ -74,6 +112,8 @@ def _decide_account(book: Book, command: Command, action: AccountAction, occasio
             return Rejected(conflict + refusals)
         case _ if conflict:
             return Rejected(conflict)
+        case _ if isinstance(action, ArchiveAccount):
+            return Accepted(tuple(facts))
         case _:
             approval = action.approval if isinstance(action, ReactivateAccount) else None
             return Accepted(tuple(conclude(account, facts, usage, occasion, approval=approval)))
@@ -82,6 +122,7 @@ def _decide_account(book: Book, command: Command, action: AccountAction, occasio
 def _facts(
     book: Book, account: Account, usage: Usage, action: AccountChange, occasion: Occasion
 ) -> list[AccountEvent] | Rejected:
+    key = (account.organization, account.id)
     match action:
         case UpdateAccount():
             return accounts.update(account, action)
@@ -95,11 +136,29 @@ def _facts(
             return profiles.report(account, action, occasion)
         case DetachPaymentProfile():
             return profiles.detach(account, usage)
+        case SuspendAccount() | ReactivateAccount() | ScheduleSuspension() | CancelSuspension():
+            return _hold_facts(account, action, occasion)
+        case ArchiveAccount():
+            return closing.archive(account, action, usage, book.sample_of(key), occasion)
+        case DeleteAccount():
+            return closing.delete(account, usage, book.sample_of(key))
+        case _ as never:
+            assert_never(never)
+
+
+def _hold_facts(
+    account: Account,
+    action: SuspendAccount | ReactivateAccount | ScheduleSuspension | CancelSuspension,
+    occasion: Occasion,
+) -> list[AccountEvent] | Rejected:
+    match action:
         case SuspendAccount():
             return holds.suspend(account, action, occasion)
         case ReactivateAccount():
             return holds.reactivate(account, action, occasion)
-        case DeleteAccount():
-            return accounts.delete(account, usage, book.sample_of((account.organization, account.id)))
+        case ScheduleSuspension():
+            return suspensions.schedule(account, action, occasion)
+        case CancelSuspension():
+            return suspensions.cancel(account, action)
         case _ as never:
             assert_never(never)

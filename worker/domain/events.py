@@ -9,11 +9,14 @@ from worker.domain.values import (
     BindingEnd,
     Contact,
     Hold,
+    HoldReason,
     Instant,
     PaymentProfile,
     PaymentTerms,
     Phase,
+    ScheduledSuspension,
     Settlement,
+    Unpaid,
 )
 
 
@@ -104,6 +107,22 @@ class HoldReleased:
 
 
 @dataclass(frozen=True, slots=True)
+class SuspensionScheduled:
+    """A suspension will begin by itself, in place of an earlier one for its reason."""
+
+    account: str
+    suspension: ScheduledSuspension
+
+
+@dataclass(frozen=True, slots=True)
+class SuspensionCancelled:
+    """A scheduled suspension will not begin."""
+
+    account: str
+    reason: HoldReason
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseChanged:
     """The account's place in its life changed; `since` is when the phase left had begun."""
 
@@ -133,6 +152,13 @@ class AccountDeleted:
 @dataclass(frozen=True, slots=True)
 class ProjectRegistered:
     """A project is known from now on."""
+
+    project: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectDeleted:
+    """A project is gone for good; its history stays."""
 
     project: str
 
@@ -180,11 +206,56 @@ class BindingReleased:
 
 
 @dataclass(frozen=True, slots=True)
+class BindingLocked:
+    """The payer of a project stays until it is unlocked."""
+
+    binding: str
+    project: str
+    account: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class BindingUnlocked:
+    """The payer of a project may change again."""
+
+    binding: str
+    project: str
+    account: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class PayerAtRisk:
+    """A notice: the payer is suspended since `since`. The binding stays."""
+
+    project: str
+    account: str
+    phase: Phase
+    reasons: tuple[HoldReason, ...]
+    since: Instant
+    account_sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class PayerRestored:
+    """A notice: the payer that was at risk is Ready since `since`."""
+
+    project: str
+    account: str
+    phase: Phase
+    reasons: tuple[HoldReason, ...]
+    since: Instant
+    account_sequence: int
+
+
+@dataclass(frozen=True, slots=True)
 class PayerMissing:
     """Nobody pays for the project."""
 
     project: str
     since: Instant
+    reason: Unpaid
 
 
 AccountEvent: TypeAlias = (
@@ -197,8 +268,21 @@ AccountEvent: TypeAlias = (
     | PaymentProfileDetached
     | HoldPlaced
     | HoldReleased
+    | SuspensionScheduled
+    | SuspensionCancelled
     | PhaseChanged
     | AccountDeleted
 )
-ProjectEvent: TypeAlias = ProjectRegistered | BindingEstablished | BindingSuperseded | BindingReleased | PayerMissing
+ProjectEvent: TypeAlias = (
+    ProjectRegistered
+    | ProjectDeleted
+    | BindingEstablished
+    | BindingSuperseded
+    | BindingReleased
+    | BindingLocked
+    | BindingUnlocked
+    | PayerAtRisk
+    | PayerRestored
+    | PayerMissing
+)
 Event: TypeAlias = AccountEvent | ProjectEvent

@@ -17,8 +17,8 @@ def suspend(account: Account, order: SuspendAccount, occasion: Occasion) -> list
         elif hold.id == order.hold:
             is_equal = (hold.reason, hold.message, hold.blocks_rebind) == (order.reason, order.message, blocks)
             return [] if is_equal else refuse(Reason.HOLD_ALREADY_EXISTS, hold=hold)
-    if len(account.holds) >= HOLDS_MAX:
-        return Rejected((Refusal(Reason.INVALID_DATA, {"path": ""}, f"An account has at most {HOLDS_MAX} holds."),))
+    if refused := refuse_without_room(account):
+        return refused
     placed = Hold(
         id=order.hold or occasion.origin.hold_id(0),
         reason=order.reason,
@@ -29,6 +29,14 @@ def suspend(account: Account, order: SuspendAccount, occasion: Occasion) -> list
         derived=order.hold is None,
     )
     return [HoldPlaced(account.id, placed)]
+
+
+def refuse_without_room(account: Account) -> Rejected | None:
+    """Refuse one hold too many."""
+    if account.has_room:
+        return None
+    message = f"An account has at most {HOLDS_MAX} holds, counting the suspensions that are scheduled."
+    return Rejected((Refusal(Reason.INVALID_DATA, {"path": ""}, message),))
 
 
 def reactivate(account: Account, order: ReactivateAccount, occasion: Occasion) -> list[AccountEvent] | Rejected:

@@ -5,9 +5,14 @@ from typing import assert_never
 
 from worker.domain.events import (
     BindingEstablished,
+    BindingLocked,
     BindingReleased,
     BindingSuperseded,
+    BindingUnlocked,
+    PayerAtRisk,
     PayerMissing,
+    PayerRestored,
+    ProjectDeleted,
     ProjectEvent,
     ProjectRegistered,
 )
@@ -21,7 +26,8 @@ CLOSED_INTERVALS_MAX = 200
 class Project:
     """One project as it stands. `sequence` is the number of its last event.
 
-    `closed` is oldest first. From `closed_since` on it is complete; before, intervals were cut off.
+    `closed` is oldest first. From `closed_since` on it is complete; before, intervals were cut off. `at_risk`: the
+    present payer is suspended, and the project was told. `tombstoned`: its compacted record was removed; no event.
     """
 
     organization: str
@@ -33,12 +39,17 @@ class Project:
     locked: bool = False
     closed: tuple[Interval, ...] = ()
     deleted_at: Instant | None = None
+    at_risk: bool = False
+    tombstoned: bool = False
 
 
 def evolve(project: Project | None, event: ProjectEvent, organization: str, at: Instant) -> Project:
     """The project after the event."""
     if isinstance(event, ProjectRegistered):
         return Project(organization, event.project, sequence=1, registered_at=at, closed_since=at)
+    if isinstance(event, ProjectDeleted):
+        known = project or Project(organization, event.project, sequence=0, registered_at=at, closed_since=at)
+        return replace(known, sequence=known.sequence + 1, deleted_at=at)
     if project is None:
         msg = f"{type(event).__name__} of a project that nobody knows"
         raise ValueError(msg)
@@ -51,6 +62,14 @@ def evolve(project: Project | None, event: ProjectEvent, organization: str, at: 
             return _closed(project, sequence, event.until, BindingEnd.SUPERSEDED)
         case BindingReleased():
             return _closed(project, sequence, event.until, event.end)
+        case BindingLocked():
+            return replace(project, sequence=sequence, locked=True)
+        case BindingUnlocked():
+            return replace(project, sequence=sequence, locked=False)
+        case PayerAtRisk():
+            return replace(project, sequence=sequence, at_risk=True)
+        case PayerRestored():
+            return replace(project, sequence=sequence, at_risk=False)
         case PayerMissing():
             return replace(project, sequence=sequence)
         case _ as never:
@@ -68,4 +87,6 @@ def _closed(project: Project, sequence: int, until: Instant, end: BindingEnd) ->
     if len(closed) > CLOSED_INTERVALS_MAX:
         closed_since = closed[-CLOSED_INTERVALS_MAX - 1].until
         closed = closed[-CLOSED_INTERVALS_MAX:]
-    return replace(project, sequence=sequence, open=None, locked=False, closed=closed, closed_since=closed_since)
+    return replace(
+        project, sequence=sequence, open=None, locked=False, at_risk=False, closed=closed, closed_since=closed_since
+    )

@@ -55,7 +55,7 @@ BLOCKING_BY_DEFAULT = frozenset({HoldReason.FRAUD_SUSPECTED, HoldReason.POLICY_V
 
 
 HOLDS_MAX = 32
-"""How many holds an account has at the most."""
+"""How many holds an account has at the most, counting suspensions that are scheduled."""
 
 
 class ProfileStatus(StrEnum):
@@ -89,6 +89,13 @@ class BindingEnd(StrEnum):
     SUPERSEDED = "SUPERSEDED"
     UNBOUND = "UNBOUND"
     PROJECT_DELETED = "PROJECT_DELETED"
+
+
+class Unpaid(StrEnum):
+    """Why nobody pays for a project."""
+
+    UNBOUND = "UNBOUND"
+    REGISTERED = "REGISTERED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +159,21 @@ class ScheduledSuspension:
     scheduled_at: Instant
 
 
+class NoticeKind(StrEnum):
+    """What the projects of an account are told about their payer."""
+
+    AT_RISK = "AT_RISK"
+    RESTORED = "RESTORED"
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """Notices that an account still owes to its projects, in byte order of their ids; `after` is the last one done."""
+
+    kind: NoticeKind
+    after: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Approval:
     """Somebody else's word for a release."""
@@ -211,6 +233,7 @@ class Rules:
     suspension_notice: timedelta = timedelta(days=1)
     move_projects_max: int = 5_000
     approval_not_needed_for: frozenset[HoldReason] = frozenset()
+    tombstone_after: timedelta = timedelta(days=30)
 
 
 NO_LABELS: Mapping[str, str] = {}

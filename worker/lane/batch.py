@@ -1,9 +1,11 @@
 """A batch of one lane, from raw records to COMMIT: read, load, decide, save, in one transaction."""
 
 import time
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
 import structlog
 from aiokafka import ConsumerRecord
@@ -11,15 +13,18 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker import metrics
-from worker.domain.values import MICROSECOND
+from worker.domain.values import MICROSECOND, Instant
 from worker.failpoints import Failpoint, pass_by
+from worker.lane.deciding import CommandDefect, decide_all
 from worker.lane.errors import Fenced, LaneStopped, PositionMoved
 from worker.lane.faults import cause_of, is_fault
 from worker.lane.fingerprint import fingerprint_of
-from worker.lane.outcome import CommandDefect, Incoming, Outcome, decide_all, needs_of
+from worker.lane.needs import Incoming, needs_of
+from worker.lane.outcome import Outcome
 from worker.lane.parts import Parts
 from worker.lane.publisher import Handover
 from worker.store import book as books
+from worker.store import due as dues
 from worker.store import inbox, journal, lanes
 from worker.store.lanes import Lane
 from worker.wire.incoming import read
@@ -31,79 +36,132 @@ _LOG_APPEND_TIME = 1
 _NO_DEFECTS: Mapping[int, str] = {}
 
 
-async def settle(parts: Parts, lane: Lane, records: Sequence[ConsumerRecord]) -> AsyncIterator[tuple[Lane, Handover]]:
-    """Bring records behind COMMIT, all of them, whatever a single one does: yields the lane after each transaction.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a lane stands: its row, and the earliest instant at which something may fall due (None: nothing)."""
+
+    row: Lane
+    due_at: Instant | None
+
+
+async def settle(
+    parts: Parts, standing: Standing, records: Sequence[ConsumerRecord]
+) -> AsyncIterator[tuple[Standing, Handover]]:
+    """Bring records behind COMMIT, all of them, whatever a single one does: yields where each transaction has led.
 
     A command that makes the program or a constraint fail is answered INTERNAL_ERROR: it is found by trying the batch
     again with fresh state, then by halves. Faults, Fenced, PositionMoved and LaneStopped are the caller's.
     """
     defects: dict[int, str] = {}
-    pending = [list(records)]
+    pending = _pieces(read_all(parts, standing.row, records))
     has_failed = False
     while pending:
-        batch = pending[0]
+        piece = pending[0]
         try:
-            lane, handover = await process(parts, lane, batch, defects, careful=has_failed)
+            standing, handover, decided = await process(parts, standing, piece, defects, careful=has_failed)
         except (Fenced, PositionMoved, LaneStopped):
             raise
         except CommandDefect as defect:
             if defect.offset in defects:
                 raise
-            log.exception("command_defect", lane=lane.partition, offset=defect.offset)
+            log.exception("command_defect", lane=standing.row.partition, offset=defect.offset)
             defects[defect.offset] = cause_of(defect.__cause__ or defect)
         except Exception as error:
             if is_fault(error):
                 raise
-            log.exception("batch_defect", lane=lane.partition, offset=batch[0].offset, records=len(batch))
+            offset = piece[0].record.offset
+            log.exception("batch_defect", lane=standing.row.partition, offset=offset, records=len(piece))
             if not has_failed:
                 has_failed = True
-            elif len(batch) > 1:
-                half = len(batch) // 2
-                pending[:1] = [batch[:half], batch[half:]]
-            elif batch[0].offset in defects:
+            elif len(piece) > 1:
+                half = len(piece) // 2
+                pending[:1] = [piece[:half], piece[half:]]
+            elif offset in defects:
                 raise
             else:
-                defects[batch[0].offset] = cause_of(error)
+                defects[offset] = cause_of(error)
         else:
-            del pending[0]
-            yield lane, handover
+            pending[:1] = [piece[decided:]] if decided < len(piece) else []
+            yield standing, handover
 
 
 async def process(
     parts: Parts,
-    lane: Lane,
-    records: Sequence[ConsumerRecord],
+    standing: Standing,
+    incoming: Sequence[Incoming],
     defects: Mapping[int, str] = _NO_DEFECTS,
     *,
     careful: bool = False,
-) -> tuple[Lane, Handover]:
+) -> tuple[Standing, Handover, int]:
     """One transaction: the lane moves, everything that the records bring about is saved, COMMIT.
+
+    Returns where that has led, what is to be published, and how many of the records were decided: at least the first;
+    all of them unless something fell due in between. While something is due they are decided one by one.
 
     Raises Fenced when the lane is another worker's, PositionMoved when it is still ours but stands elsewhere.
     `careful` has deferred constraints checked before COMMIT, whose outcome is then not in doubt.
     """
     began = time.perf_counter()
-    incoming = _incoming(parts, lane, records)
-    after = _after(lane, records, incoming)
+    is_due, incoming = _cut_before_due(standing.due_at, incoming)
+    lane = standing.row
+    after = _after(lane, incoming)
     async with parts.engine.connect() as connection:
         await _move(parts, connection, lane, after)
         needs = needs_of(incoming)
         book = await books.load(connection, needs.book, parts.installation, parts.rules)
+        due = await dues.load(connection, book, lane.partition, incoming[0].at) if is_due else None
         answered = await inbox.load(connection, needs.ids)
-        outcome = decide_all(parts.writer, book, answered, incoming, defects, parts.settings.topics.record_bytes_max)
-        await books.save(connection, book, outcome.recorded)
+        outcome = decide_all(
+            parts.writer,
+            book,
+            answered,
+            incoming,
+            due,
+            defects=defects,
+            record_bytes_max=parts.settings.topics.record_bytes_max,
+        )
+        if outcome.decided < len(incoming):
+            after = _after(lane, incoming[: outcome.decided])
+            await lanes.correct(connection, after)
+        await books.save(connection, book, outcome.recorded, lane=lane.partition)
         await inbox.append(connection, outcome.inbox)
         await journal.append(connection, lane.partition, outcome.journal)
+        due_at = _earliest(standing.due_at, outcome.due_at)
+        if is_due:
+            due_at = await dues.next_at(connection, lane.partition)
         if careful:
             await connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
         await pass_by(Failpoint.BEFORE_COMMIT)
         await connection.commit()
         await pass_by(Failpoint.AFTER_COMMIT)
-    _measure(outcome, len(records), time.perf_counter() - began)
-    return after, Handover(outcome.outgoing, after.next_offset, parts.horizon(after))
+    _measure(outcome, time.perf_counter() - began)
+    return Standing(after, due_at), Handover(outcome.outgoing, after.next_offset, parts.horizon(after)), outcome.decided
 
 
-def _incoming(parts: Parts, lane: Lane, records: Sequence[ConsumerRecord]) -> list[Incoming]:
+def _cut_before_due(due_at: Instant | None, incoming: Sequence[Incoming]) -> tuple[bool, Sequence[Incoming]]:
+    """Whether something is due before the first record; and the records up to where something falls due."""
+    if due_at is None:
+        return False, incoming
+    if due_at <= incoming[0].at:
+        return True, incoming[:1]
+    before = bisect_left(incoming, due_at, key=lambda item: item.at)
+    return False, incoming[:before]
+
+
+def _earliest(first: Instant | None, second: Instant | None) -> Instant | None:
+    return min((at for at in (first, second) if at is not None), default=None)
+
+
+def _pieces(incoming: Sequence[Incoming]) -> list[Sequence[Incoming]]:
+    """The records in batches: what must be alone is."""
+    pieces: list[Sequence[Incoming]] = []
+    for is_alone, group in groupby(incoming, key=lambda item: item.is_alone):
+        items = list(group)
+        pieces += [[item] for item in items] if is_alone else [items]
+    return pieces
+
+
+def read_all(parts: Parts, lane: Lane, records: Sequence[ConsumerRecord]) -> list[Incoming]:
     """Each record with its instant: its append time, but later than everything before it in its partition."""
     latest = lane.latest_at
     limit = parts.settings.lanes.command_bytes_max
@@ -118,14 +176,10 @@ def _incoming(parts: Parts, lane: Lane, records: Sequence[ConsumerRecord]) -> li
     return incoming
 
 
-def _after(lane: Lane, records: Sequence[ConsumerRecord], incoming: Sequence[Incoming]) -> Lane:
-    last = records[-1]
-    return replace(
-        lane,
-        next_offset=last.offset + 1,
-        latest_at=incoming[-1].at,
-        fingerprint=fingerprint_of(last),
-    )
+def _after(lane: Lane, incoming: Sequence[Incoming]) -> Lane:
+    last = incoming[-1]
+    fingerprint = fingerprint_of(last.record)
+    return replace(lane, next_offset=last.record.offset + 1, latest_at=last.at, fingerprint=fingerprint)
 
 
 async def _move(parts: Parts, connection: AsyncConnection, lane: Lane, after: Lane) -> None:
@@ -150,8 +204,8 @@ async def _move(parts: Parts, connection: AsyncConnection, lane: Lane, after: La
         raise LaneStopped(msg)
 
 
-def _measure(outcome: Outcome, records: int, seconds: float) -> None:
+def _measure(outcome: Outcome, seconds: float) -> None:
     metrics.BATCH_SECONDS.observe(seconds)
-    metrics.BATCH_COMMANDS.observe(records)
+    metrics.BATCH_COMMANDS.observe(outcome.decided)
     for name, count in outcome.counts.items():
         metrics.COMMANDS.labels(name).inc(count)

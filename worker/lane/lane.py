@@ -12,13 +12,13 @@ from typing import Protocol
 import structlog
 from aiokafka import ConsumerRecord
 
-from worker.lane.batch import settle
+from worker.lane.batch import Standing, settle
 from worker.lane.errors import Fenced, LaneStopped, PositionMoved
 from worker.lane.faults import cause_of, is_fault
 from worker.lane.parts import Parts
 from worker.lane.publisher import Handover, Publisher
-from worker.lane.takeover import take_over
-from worker.store import lanes
+from worker.lane.takeover import JOURNAL_AHEAD, take_over
+from worker.store import journal, lanes
 from worker.store.lanes import Lane as LaneRow
 
 log = structlog.get_logger(__name__)
@@ -27,6 +27,15 @@ HANDOVERS_MAX = 2
 """How many committed batches wait for publishing while the next is decided."""
 
 BACKOFF_SECONDS_MIN = 0.1
+
+TICK_LOOK_SECONDS = 0.25
+"""How often a lane looks whether something falls due."""
+
+TICK_BACK_SECONDS = 0.01
+"""How often it looks whether a tick that was sent has come back."""
+
+TICK_LOST_SECONDS = 2.0
+"""A tick that has not come back by then is sent again."""
 
 
 class LaneState(StrEnum):
@@ -72,7 +81,7 @@ class Lane:
     def __init__(self, parts: Parts, partition: int, flow: Flow) -> None:
         self.partition = partition
         self.progress = Progress(moved_at=time.monotonic())
-        self.row: LaneRow | None = None
+        self.standing: Standing | None = None
         self._parts = parts
         self._limits = parts.settings.lanes
         self._flow = flow
@@ -82,6 +91,7 @@ class Lane:
         self._next_offset: int | None = None
         self._is_paused = True
         self._published: tuple[int, int | None] = (0, None)
+        self._room_until = 0
 
     def offer(self, records: Sequence[ConsumerRecord]) -> None:
         """Take records in the order of the log; never blocks. What was fetched before the take-over is dropped."""
@@ -111,7 +121,7 @@ class Lane:
                 self.progress.state = LaneState.TAKING_OVER
                 taken = await take_over(self._parts, self.partition, epoch)
                 epoch, attempt = taken.lane.epoch, 0
-                await self._work(taken.lane, taken.publisher)
+                await self._work(Standing(taken.lane, taken.due_at), taken.publisher)
             except PositionMoved:
                 log.info("position_moved", lane=self.partition)
             except Fenced:
@@ -129,9 +139,11 @@ class Lane:
                 self._forget()
         self._set(LaneState.ENDED, None)
 
-    async def _work(self, row: LaneRow, publisher: Publisher) -> None:
+    async def _work(self, standing: Standing, publisher: Publisher) -> None:
         """Decide one batch while the one before is being published. Ends when drained, with everything published."""
-        self.row, self._next_offset = row, row.next_offset
+        row = standing.row
+        self.standing, self._next_offset = standing, row.next_offset
+        self._room_until = row.next_offset + JOURNAL_AHEAD
         self._published = row.published, row.horizon_offset
         self._flow.read_from(row.next_offset)
         self._is_paused = False
@@ -156,14 +168,25 @@ class Lane:
 
     async def _decide(self, handovers: "asyncio.Queue[Handover | None]") -> None:
         while records := await self._next_records():
-            assert self.row is not None  # noqa: S101 - set before this task began
+            assert self.standing is not None  # noqa: S101 - set before this task began
             published, horizon_offset = self._published
-            row = replace(self.row, published=published, horizon_offset=horizon_offset)
-            async for moved, handover in settle(self._parts, row, records):
-                self.row = moved
+            row = replace(self.standing.row, published=published, horizon_offset=horizon_offset)
+            standing = replace(self.standing, row=row)
+            async for reached, handover in settle(self._parts, standing, records):
+                self.standing = reached
                 self.progress.moved_at = time.monotonic()
                 await handovers.put(handover)
+                await self._make_room(reached.row)
         await handovers.put(None)
+
+    async def _make_room(self, row: LaneRow) -> None:
+        """Keep the journal's pieces ahead of the position: the way of a batch is no place to make tables."""
+        if row.next_offset + JOURNAL_AHEAD // 2 > self._room_until:
+            async with self._parts.engine.begin() as connection:
+                await journal.ensure_pieces(
+                    connection, self.partition, row.next_offset, row.next_offset + JOURNAL_AHEAD
+                )
+            self._room_until = row.next_offset + JOURNAL_AHEAD
 
     async def _publish(self, publisher: Publisher, handovers: "asyncio.Queue[Handover | None]") -> None:
         is_last = False
@@ -193,15 +216,34 @@ class Lane:
     async def _tick(self) -> None:
         """Keep lane time going while nobody sends anything, so that due work is done and answers become final."""
         while True:
-            idle_seconds = time.monotonic() - self.progress.moved_at
-            if idle_seconds < self._limits.tick_seconds:
-                await asyncio.sleep(self._limits.tick_seconds - idle_seconds)
+            if (seconds := self._tick_in_seconds()) > 0:
+                # Looked at again and again: a command may have brought something about that falls due sooner.
+                await asyncio.sleep(min(seconds, TICK_LOOK_SECONDS))
                 continue
+            sent_at = time.monotonic()
             try:
                 await self._flow.tick()
             except Exception as error:  # noqa: BLE001 - a lost tick is sent again
                 log.warning("tick_not_sent", lane=self.partition, cause=cause_of(error))
-            await asyncio.sleep(self._limits.tick_seconds)
+            await self._moved_since(sent_at)
+
+    async def _moved_since(self, sent_at: float) -> None:
+        deadline = sent_at + TICK_LOST_SECONDS
+        while self.progress.moved_at < sent_at and time.monotonic() < deadline:  # noqa: ASYNC110 - a time, not an event
+            await asyncio.sleep(TICK_BACK_SECONDS)
+
+    def _tick_in_seconds(self) -> float:
+        """When a tick is wanted: after a while of silence, or as soon as something is due by lane time.
+
+        Lane time is the broker's: it is reckoned from the last record, for this machine's clock may be wrong.
+        """
+        silent_seconds = time.monotonic() - self.progress.moved_at
+        wanted = self._limits.tick_seconds - silent_seconds
+        standing = self.standing
+        if standing is not None and standing.due_at is not None and not self._queue:
+            due_in_seconds = (standing.due_at - standing.row.latest_at).total_seconds() - silent_seconds
+            wanted = min(wanted, due_in_seconds)
+        return wanted
 
     async def _stop(self, reason: str) -> None:
         self._set(LaneState.STOPPED, reason)

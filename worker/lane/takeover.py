@@ -11,13 +11,14 @@ import structlog
 from aiokafka import TopicPartition
 
 from worker.broker.log import LogRange, LogReader, open_reader
+from worker.domain.values import Instant
 from worker.failpoints import Failpoint, pass_by
 from worker.lane.errors import Fenced, LaneStopped
 from worker.lane.fingerprint import fingerprint_of
 from worker.lane.parts import Parts
 from worker.lane.publisher import Handover, Publisher, publisher_for
 from worker.lane.watermark import Watermark, read_watermark
-from worker.store import journal, lanes
+from worker.store import due, journal, lanes, rules
 from worker.store.lanes import Lane
 from worker.wire.cause import to_ms
 from worker.wire.outgoing import Topic, restore
@@ -36,6 +37,7 @@ class TakenOver:
     """A lane that is ours, with nothing unpublished, and the publisher to go on with."""
 
     lane: Lane
+    due_at: Instant | None
     publisher: Publisher
 
 
@@ -55,17 +57,20 @@ async def take_over(parts: Parts, partition: int, epoch: int | None) -> TakenOve
                 known = await lanes.read(connection, partition)
             watermark = await read_watermark(parts, reader, partition, known)
             first_offset = (await reader.range_of(commands)).start
-            lane = await _take(parts, partition, epoch, first_offset)
+            lane, due_at = await _take(parts, partition, epoch, first_offset)
             await pass_by(Failpoint.TAKE_OVER_TAKEN)
             await _check_log(reader, commands, lane)
-        return TakenOver(await _publish_journal(parts, publisher, lane, watermark), publisher)
+        return TakenOver(await _publish_journal(parts, publisher, lane, watermark), due_at, publisher)
     except BaseException:
         await publisher.stop()
         raise
 
 
-async def _take(parts: Parts, partition: int, epoch: int | None, first_offset: int) -> Lane:
-    """Only an assignment begins a new epoch: workers that both retried would fence each other for ever."""
+async def _take(parts: Parts, partition: int, epoch: int | None, first_offset: int) -> tuple[Lane, Instant | None]:
+    """Take the row, and look up when something falls due. The rules that are set hold from the position on.
+
+    Only an assignment begins a new epoch: workers that both retried would fence each other for ever.
+    """
     async with parts.engine.begin() as connection:
         if epoch is None:
             lane = await lanes.take(connection, partition, first_offset=first_offset)
@@ -75,7 +80,8 @@ async def _take(parts: Parts, partition: int, epoch: int | None, first_offset: i
                 raise Fenced
             lane = held
         await journal.ensure_pieces(connection, partition, lane.next_offset, lane.next_offset + JOURNAL_AHEAD)
-    return lane
+        await rules.hold_from(connection, partition, lane.next_offset, parts.rules)
+        return lane, await due.next_at(connection, partition)
 
 
 async def _check_log(reader: LogReader, commands: TopicPartition, lane: Lane) -> None:

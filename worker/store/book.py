@@ -6,49 +6,62 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from worker.domain.book import Book, Key, Recorded
+from worker.domain.book import SAMPLE_MAX, Book, Key, Recorded
 from worker.domain.events import BindingEstablished, BindingReleased, BindingSuperseded, ProjectEvent
 from worker.domain.values import Instant, Rules
-from worker.store import accounts, bindings, holds, projects
+from worker.store import accounts, bindings, holds, paid, phases, projects
 
 
 @dataclass(slots=True)
 class Needs:
-    """What a batch touches. `samples`: of accounts that may be deleted, how many projects may leave before."""
+    """What a batch touches.
+
+    `samples`: of accounts that may be archived or deleted, how many projects may leave before. `everything`: accounts
+    all of whose projects may move; if others may leave before, `samples` says how many.
+    """
 
     accounts: set[Key] = field(default_factory=set)
     projects: set[Key] = field(default_factory=set)
     samples: dict[Key, int] = field(default_factory=dict)
+    everything: set[Key] = field(default_factory=set)
 
 
 async def load(connection: AsyncConnection, needs: Needs, installation: UUID, rules: Rules) -> Book:
-    """The book for a batch: two statements, a third if samples are needed.
+    """The book for a batch: two statements, a third if an account's projects have to be looked up.
 
-    Whatever was asked for is in it, None if it does not exist; so is whoever pays for the projects now.
+    Whatever was asked for is in it, None if it does not exist; so is whoever pays for the projects now. Of an account
+    with more projects than may move at once, `bound` is cut after the first in byte order: one more than may move.
     """
     book = Book(installation, rules)
-    await projects.load(connection, book, needs.projects)
+    most = {key: leaving + SAMPLE_MAX for key, leaving in needs.samples.items()}
+    most |= {key: max(SAMPLE_MAX, rules.move_projects_max + 1) + needs.samples.get(key, 0) for key in needs.everything}
+    await paid.load(connection, book, most)
+    moving = {(key[0], project) for key in needs.everything for project in book.bound[key]}
+    await projects.load(connection, book, needs.projects | moving)
     payers = {
         (project.organization, project.open.account)
         for project in book.projects.values()
         if project is not None and project.open is not None
     }
-    await accounts.load(connection, book, needs.accounts | needs.samples.keys() | payers)
-    await accounts.load_samples(connection, book, needs.samples)
+    await accounts.load(connection, book, needs.accounts | most.keys() | payers)
     return book
 
 
-async def save(connection: AsyncConnection, book: Book, recorded: Sequence[Recorded]) -> None:
-    """Write what the recorded events changed: one statement for all that binding does, up to four for accounts.
+async def save(connection: AsyncConnection, book: Book, recorded: Sequence[Recorded], *, lane: int) -> None:
+    """Write what changed: one statement for all that binding does, up to five for accounts.
 
-    Raises StateDiverged when the database does not hold what the book was loaded from.
+    What changed is what the recorded events are about, and what the book says has changed without one. `lane` is where
+    what is new belongs. Raises StateDiverged when the database does not hold what the book was loaded from.
     """
     touched = _Touched()
     for entry in recorded:
         touched.add(entry)
-    await accounts.save(connection, book, touched.accounts_created, touched.accounts)
+    touched.accounts.update(dict.fromkeys(sorted(book.progressed)))
+    touched.projects.update(dict.fromkeys(sorted(book.tombstoned)))
+    await accounts.save(connection, book, touched.accounts_created, touched.accounts, lane=lane)
     if touched.accounts:
         await holds.save(connection, recorded)
+        await phases.save(connection, recorded)
     if touched.projects:
         await projects.save(
             connection,
@@ -57,6 +70,7 @@ async def save(connection: AsyncConnection, book: Book, recorded: Sequence[Recor
             registered=touched.projects_registered,
             changed=[key for key in touched.projects if key not in touched.projects_registered],
             paid=[key for key in touched.payers if key not in touched.accounts],
+            lane=lane,
         )
 
 

@@ -39,6 +39,14 @@ _MOVE = text(
     RETURNING clock_timestamp()
     """
 )
+_CORRECT = text(
+    """
+    UPDATE lanes
+    SET next_offset = :next_offset, latest_at = :latest_at, fingerprint_offset = :fingerprint_offset,
+        fingerprint_timestamp = :fingerprint_timestamp, fingerprint_hash = :fingerprint_hash
+    WHERE partition = :partition AND epoch = :epoch
+    """
+)
 _STOP = text("UPDATE lanes SET stopped = :reason WHERE partition = :partition AND epoch = :epoch")
 
 
@@ -138,6 +146,23 @@ async def move(  # noqa: PLR0913  the row's columns
     )
     now: Instant | None = moved.scalar_one_or_none()
     return now
+
+
+async def correct(connection: AsyncConnection, lane: Lane) -> None:
+    """Set how far a batch has come that moved the lane further than it decided; in the same transaction."""
+    fingerprint = lane.fingerprint
+    await connection.execute(
+        _CORRECT,
+        {
+            "partition": lane.partition,
+            "epoch": lane.epoch,
+            "next_offset": lane.next_offset,
+            "latest_at": lane.latest_at,
+            "fingerprint_offset": fingerprint.offset if fingerprint else None,
+            "fingerprint_timestamp": fingerprint.timestamp if fingerprint else None,
+            "fingerprint_hash": fingerprint.hash if fingerprint else None,
+        },
+    )
 
 
 async def stop(connection: AsyncConnection, partition: int, epoch: int, reason: str | None) -> bool:

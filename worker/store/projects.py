@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker.domain.book import Book, Key
+from worker.domain.due import project_due_at
 from worker.domain.projects import CLOSED_INTERVALS_MAX, Project
 from worker.domain.values import Binding, Interval
 from worker.store.bindings import CLOSED, ENDS, OPENED, Rows
@@ -16,33 +17,52 @@ from worker.store.errors import StateDiverged
 
 _ENDS: Final = {ended: end for end, ended in ENDS.items()}
 _KEY: Final = {"organization": "text", "project": "text"}
-_CHANGED: Final = _KEY | {"sequence": "bigint", "locked": "boolean", "deleted_at": "timestamptz"}
-_REGISTERED: Final = _CHANGED | {"registered_at": "timestamptz"}
+_VALUES: Final = {
+    "sequence": "bigint",
+    "locked": "boolean",
+    "at_risk": "boolean",
+    "deleted_at": "timestamptz",
+    "tombstoned": "boolean",
+    "due_at": "timestamptz",
+}
+_CHANGED: Final = _KEY | _VALUES
+_REGISTERED: Final = _CHANGED | {"registered_at": "timestamptz", "lane": "integer"}
 _PAID: Final = {
     "organization": "text",
     "account": "text",
     "active_bindings": "bigint",
     "last_binding_until": "timestamptz",
 }
-INTERVAL: Final = "b.binding::text, b.account, b.currency, b.since, nullif(b.until, 'infinity') AS until, b.ended"
-_PROJECT_COLUMNS: Final = 6
+INTERVAL: Final = ("b.binding::text", "b.account", "b.currency", "b.since", "nullif(b.until, 'infinity')", "b.ended")
+_LOADED: Final = (
+    "organization",
+    "project",
+    "sequence",
+    "registered_at",
+    "locked",
+    "at_risk",
+    "deleted_at",
+    "tombstoned",
+)
 # One more than a project carries tells since when what it carries is complete; one more is open.
 _INTERVALS_MAX: Final = CLOSED_INTERVALS_MAX + 2
 
+# A row for each interval would cost more than twice as much to read as these arrays, latest first.
 _LOAD = text(
     f"""
-    SELECT p.organization, p.project, p.sequence, p.registered_at, p.locked, p.deleted_at,
-        {INTERVAL}
+    SELECT {", ".join(f"p.{name}" for name in _LOADED)}, intervals.*
     FROM {unnest(_KEY)} AS asked (organization, project)
     CROSS JOIN LATERAL (
         SELECT * FROM projects
         WHERE projects.organization = asked.organization AND projects.project = asked.project OFFSET 0
     ) AS p
-    LEFT JOIN LATERAL (
-        SELECT * FROM bindings AS of_project
-        WHERE of_project.organization = p.organization AND of_project.project = p.project
-        ORDER BY since DESC LIMIT {_INTERVALS_MAX}
-    ) AS b ON true
+    CROSS JOIN LATERAL (
+        SELECT {", ".join(f"array_agg({column})" for column in INTERVAL)} FROM (
+            SELECT * FROM bindings AS of_project
+            WHERE of_project.organization = p.organization AND of_project.project = p.project
+            ORDER BY since DESC LIMIT {_INTERVALS_MAX}
+        ) AS b
+    ) AS intervals
     """
 )
 # All that binding changes, in one round trip. Rows are added only when all are closed that the batch closes: that is
@@ -53,7 +73,7 @@ _SAVE = text(
         INSERT INTO projects ({", ".join(_REGISTERED)}) SELECT * FROM {unnest(_REGISTERED, prefix="registered_")}
         RETURNING 1
     ), changed AS (
-        UPDATE projects AS p SET sequence = new.sequence, locked = new.locked, deleted_at = new.deleted_at
+        UPDATE projects AS p SET {", ".join(f"{name} = new.{name}" for name in _VALUES)}
         FROM {found("projects", _CHANGED, ["organization", "project"], prefix="changed_")} AS new
         WHERE p.ctid = new.place
         RETURNING 1
@@ -102,10 +122,8 @@ async def read(connection: AsyncConnection, key: Key) -> Project | None:
 async def _read(connection: AsyncConnection, keys: Collection[Key]) -> dict[Key, Project]:
     if not keys:
         return {}
-    found: dict[Key, list[Sequence[Any]]] = {}
-    for row in await connection.execute(_LOAD, by_column(_KEY, list(keys))):
-        found.setdefault((row[0], row[1]), []).append(row)
-    return {key: _project(rows) for key, rows in found.items()}
+    rows = await connection.execute(_LOAD, by_column(_KEY, list(keys)))
+    return {(row[0], row[1]): _project(row) for row in rows}
 
 
 async def save(
@@ -116,10 +134,11 @@ async def save(
     registered: Collection[Key],
     changed: Collection[Key],
     paid: Collection[Key],
+    lane: int,
 ) -> None:
     """Write projects new and changed, the history of their bindings, and how many projects the accounts `paid` for."""
     usage = {key: book.usage_of(key) for key in paid}
-    new_values = [(*_values(book, key), _project_of(book, key).registered_at) for key in registered]
+    new_values = [(*_values(book, key), _project_of(book, key).registered_at, lane) for key in registered]
     parameters = {
         **by_column(_REGISTERED, new_values, prefix="registered_"),
         **by_column(_CHANGED, [_values(book, key) for key in changed], prefix="changed_"),
@@ -133,18 +152,23 @@ async def save(
         raise StateDiverged(f"of projects, accounts, closed, registered and opened {asked} only {written} were written")
 
 
-def intervals_of(rows: Iterable[Sequence[Any]]) -> tuple[Interval, ...]:
-    """The closed intervals among rows of INTERVAL columns, in the same order."""
-    return tuple(
-        Interval(binding, account, currency, since, until, _ENDS[ended])
-        for binding, account, currency, since, until, ended in rows
-        if ended in _ENDS
-    )
+def intervals_of(columns: Iterable[Sequence[Any]]) -> tuple[Interval, ...]:
+    """Closed intervals from INTERVAL columns, in the same order."""
+    *values, ended = columns
+    return tuple(map(Interval, *values, map(_ENDS.__getitem__, ended)))
 
 
 def _values(book: Book, key: Key) -> tuple[object, ...]:
     project = _project_of(book, key)
-    return (*key, project.sequence, project.locked, project.deleted_at)
+    return (
+        *key,
+        project.sequence,
+        project.locked,
+        project.at_risk,
+        project.deleted_at,
+        project.tombstoned,
+        project_due_at(project, book.rules),
+    )
 
 
 def _project_of(book: Book, key: Key) -> Project:
@@ -153,12 +177,12 @@ def _project_of(book: Book, key: Key) -> Project:
     return project
 
 
-def _project(rows: list[Sequence[Any]]) -> Project:
-    """From rows of one project, its intervals latest first."""
-    intervals: list[Sequence[Any]] = [row[_PROJECT_COLUMNS:] for row in rows]
-    organization, project, sequence, registered_at, locked, deleted_at, *_ = rows[0]
-    binding, account, currency, since, _, ended = intervals[0]
-    closed = intervals_of(reversed(intervals))
+def _project(row: Sequence[Any]) -> Project:
+    organization, project, sequence, registered_at, locked, at_risk, deleted_at, tombstoned, *columns = row
+    latest_first: list[Sequence[Any]] = [column or () for column in columns]
+    bindings, accounts, currencies, since, _, ended = latest_first
+    is_open = "open" in ended[:1]
+    closed = intervals_of(column[is_open:][::-1] for column in latest_first)
     is_cut = len(closed) > CLOSED_INTERVALS_MAX
     return Project(
         organization=organization,
@@ -166,8 +190,10 @@ def _project(rows: list[Sequence[Any]]) -> Project:
         sequence=sequence,
         registered_at=registered_at,
         closed_since=closed[-CLOSED_INTERVALS_MAX - 1].until if is_cut else registered_at,
-        open=Binding(binding, account, since, currency) if ended == "open" else None,
+        open=Binding(bindings[0], accounts[0], since[0], currencies[0]) if is_open else None,
         locked=locked,
         closed=closed[-CLOSED_INTERVALS_MAX:],
         deleted_at=deleted_at,
+        at_risk=at_risk,
+        tombstoned=tombstoned,
     )

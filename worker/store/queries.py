@@ -13,8 +13,11 @@ from worker.domain.accounts import Account, Usage
 from worker.domain.projects import Project
 from worker.domain.values import Approval, Binding, Hold, Instant, Interval
 from worker.store import accounts as account_rows
+from worker.store import phases as phase_rows
 from worker.store import projects as project_rows
+from worker.store.account_columns import hold_of
 from worker.store.lanes import Lane, read_all
+from worker.store.phases import PhaseInterval
 
 PROJECTS_MAX: Final = 1_000
 """How many projects are listed at once unless told otherwise."""
@@ -24,8 +27,12 @@ _PAID = "b.project, b.binding::text, b.currency, b.since, nullif(b.until, 'infin
 _THROUGH = text(f"SELECT {_COMPLETE_THROUGH}")
 _PAYER = text(
     f"""
-    SELECT {_COMPLETE_THROUGH}, b.account, b.binding::text, b.since, nullif(b.until, 'infinity')
+    SELECT b.account, b.binding::text, b.since, nullif(b.until, 'infinity'), {_COMPLETE_THROUGH},
+        coalesce(p.locked, false), coalesce(p.at_risk, false), p.deleted_at
     FROM (VALUES (CAST(:at AS timestamptz))) AS asked (at)
+    LEFT JOIN LATERAL (
+        SELECT * FROM projects WHERE organization = :organization AND project = :project OFFSET 0
+    ) AS p ON true
     LEFT JOIN LATERAL (
         SELECT * FROM bindings AS last
         WHERE last.organization = :organization AND last.project = :project
@@ -56,8 +63,8 @@ _AT = text(
 )
 _HISTORY = text(
     f"""
-    SELECT {project_rows.INTERVAL} FROM bindings AS b
-    WHERE organization = :organization AND project = :project ORDER BY since
+    SELECT {", ".join(project_rows.INTERVAL)} FROM bindings AS b
+    WHERE organization = :organization AND project = :project AND ended <> 'open' ORDER BY since
     """
 )
 _PAST_HOLDS = text(
@@ -73,7 +80,10 @@ _PAST_HOLDS = text(
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """Who pays for a project at an instant, or now when `at` is None. `until` None: still."""
+    """Who pays for a project at an instant, or now when `at` is None. `until` None: still.
+
+    Whatever `at`, the project is told of as it stands now: locked, its payer at risk, deleted.
+    """
 
     organization: str
     project: str
@@ -83,6 +93,9 @@ class Payer:
     since: Instant | None
     until: Instant | None
     complete_through: Instant | None
+    locked: bool = False
+    at_risk: bool = False
+    deleted_at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +111,10 @@ class PastHold:
 
 @dataclass(frozen=True, slots=True)
 class AccountStanding:
-    """An account as it stands, None if there is none, and the holds that it has had."""
+    """An account as it stands, None if there is none, and the holds that it has had.
+
+    What is to come is the account's own: suspensions that are scheduled, and notices that its projects still get.
+    """
 
     account: Account | None
     usage: Usage
@@ -138,6 +154,16 @@ class History:
     complete_through: Instant | None
 
 
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """Every phase of an account, oldest first; none if there is no such account."""
+
+    organization: str
+    account: str
+    phases: tuple[PhaseInterval, ...]
+    complete_through: Instant | None
+
+
 @asynccontextmanager
 async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection whose answers are all from one moment, and which cannot write."""
@@ -150,8 +176,7 @@ async def payer(
 ) -> Payer:
     """Who pays at an instant, or now."""
     asked = {"organization": organization, "project": project, "at": at, "lane": lane}
-    through, account, binding, since, until = (await connection.execute(_PAYER, asked)).one()
-    return Payer(organization, project, at, account, binding, since, until, through)
+    return Payer(organization, project, at, *(await connection.execute(_PAYER, asked)).one())
 
 
 async def account(connection: AsyncConnection, organization: str, account_id: str, *, lane: int) -> AccountStanding:
@@ -162,7 +187,7 @@ async def account(connection: AsyncConnection, organization: str, account_id: st
     rows = await connection.execute(_PAST_HOLDS, {"organization": organization, "account": account_id})
     past = tuple(
         PastHold(
-            account_rows.hold_of(row),
+            hold_of(row),
             row.released_at,
             row.released_by,
             Approval(row.approval_by, row.approval_reference) if row.approval_by is not None else None,
@@ -171,6 +196,13 @@ async def account(connection: AsyncConnection, organization: str, account_id: st
         for row in rows
     )
     return AccountStanding(found, usage, past, through)
+
+
+async def phases(connection: AsyncConnection, organization: str, account_id: str, *, lane: int) -> Phases:
+    """Where an account stood at any time, and why."""
+    through = await _complete_through(connection, lane)
+    found = await phase_rows.read(connection, (organization, account_id))
+    return Phases(organization, account_id, found, through)
 
 
 async def projects(
@@ -195,9 +227,9 @@ async def history(connection: AsyncConnection, organization: str, project: str, 
     """Every interval of a project, also those that its record no longer carries."""
     through = await _complete_through(connection, lane)
     found = await project_rows.read(connection, (organization, project))
-    rows = await connection.execute(_HISTORY, {"organization": organization, "project": project})
-    intervals = project_rows.intervals_of(list(rows))
-    return History(found, intervals, found.open if found else None, through)
+    rows = (await connection.execute(_HISTORY, {"organization": organization, "project": project})).all()
+    closed = project_rows.intervals_of(zip(*rows, strict=True)) if rows else ()
+    return History(found, closed, found.open if found else None, through)
 
 
 async def lanes(connection: AsyncConnection) -> list[Lane]:

@@ -8,11 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from worker.store.engine import PLANNING
 
 _GRANTS: Final = (
-    "SELECT ON installation, lanes, rules, accounts, holds, projects, bindings, inbox, journal, alembic_version",
+    "SELECT ON alembic_version, installation, lanes, rules, inbox, journal",
+    "SELECT ON accounts, holds, phases, projects, bindings",
     "UPDATE (commands_topic, partitions) ON installation",
     "INSERT, UPDATE ON lanes, rules, accounts",
     "INSERT, UPDATE (released_at, released_by, approval_by, approval_reference, automatic) ON holds",
-    "INSERT, UPDATE (sequence, locked, deleted_at) ON projects",
+    "INSERT ON phases",
+    "INSERT, UPDATE (sequence, locked, at_risk, deleted_at, tombstoned, due_at) ON projects",
     "INSERT, UPDATE (until, ended) ON bindings",
     "INSERT, DELETE ON inbox",  # ids are forgotten when their time is over
     "INSERT ON journal",

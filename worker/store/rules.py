@@ -47,6 +47,7 @@ def _written(rules: Rules) -> dict[str, object]:
         "strictRegistry": rules.strict_registry,
         "suspensionNoticeMicroseconds": rules.suspension_notice // timedelta(microseconds=1),
         "moveProjectsMax": rules.move_projects_max,
+        "tombstoneAfterMicroseconds": rules.tombstone_after // timedelta(microseconds=1),
         "approvalNotNeededFor": sorted(rules.approval_not_needed_for),
     }
 
@@ -57,5 +58,6 @@ def _rules(written: Mapping[str, Any]) -> Rules:
         strict_registry=written["strictRegistry"],
         suspension_notice=timedelta(microseconds=written["suspensionNoticeMicroseconds"]),
         move_projects_max=written["moveProjectsMax"],
+        tombstone_after=timedelta(microseconds=written["tombstoneAfterMicroseconds"]),
         approval_not_needed_for=frozenset(HoldReason(reason) for reason in written["approvalNotNeededFor"]),
     )

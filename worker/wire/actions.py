@@ -8,18 +8,26 @@ from schemas.commands import parts
 from worker.domain.commands import (
     KEEP,
     Action,
+    ArchiveAccount,
     AttachPaymentProfile,
     BindProject,
+    CancelSuspension,
     ChangeCurrency,
     ChangePaymentTerms,
     CreateAccount,
     DeleteAccount,
+    DeleteProject,
     DetachPaymentProfile,
     Keep,
+    LockProject,
+    MoveProjects,
     ReactivateAccount,
+    RegisterProject,
     ReportPaymentProfile,
+    ScheduleSuspension,
     SuspendAccount,
     UnbindProject,
+    UnlockProject,
     UpdateAccount,
 )
 from worker.domain.values import (
@@ -32,6 +40,7 @@ from worker.domain.values import (
     PaymentProfile,
     PaymentTerms,
     ProfileStatus,
+    Settlement,
 )
 
 
@@ -96,6 +105,20 @@ def _reactivate(data: read.ReactivateAccount) -> ReactivateAccount:
     )
 
 
+def _schedule(data: read.ScheduleSuspension) -> ScheduleSuspension:
+    return ScheduleSuspension(data.account, HoldReason(data.reason), data.due_at, data.message)
+
+
+def _cancel(data: read.CancelSuspension) -> CancelSuspension:
+    return CancelSuspension(data.account, HoldReason(data.reason))
+
+
+def _archive(data: read.ArchiveAccount) -> ArchiveAccount:
+    given = data.settlement
+    settlement = Settlement(given.reference, given.settled_through) if given else None
+    return ArchiveAccount(data.account, settlement, _approval(data.approval))
+
+
 def _delete(data: read.DeleteAccount) -> DeleteAccount:
     return DeleteAccount(data.account)
 
@@ -106,6 +129,26 @@ def _bind(data: read.BindProject) -> BindProject:
 
 def _unbind(data: read.UnbindProject) -> UnbindProject:
     return UnbindProject(data.project, _expected_binding(data))
+
+
+def _lock(data: read.LockProject) -> LockProject:
+    return LockProject(data.project, data.note)
+
+
+def _unlock(data: read.UnlockProject) -> UnlockProject:
+    return UnlockProject(data.project, data.note)
+
+
+def _move(data: read.MoveProjects) -> MoveProjects:
+    return MoveProjects(data.from_, data.to, data.projects, data.expected_count)
+
+
+def _register(data: read.RegisterProject) -> RegisterProject:
+    return RegisterProject(data.project)
+
+
+def _delete_project(data: read.DeleteProject) -> DeleteProject:
+    return DeleteProject(data.project)
 
 
 def _expected_binding(data: read.BindProject | read.UnbindProject) -> str | Keep | None:
@@ -137,9 +180,17 @@ ACTIONS: Final[dict[str, Callable[[Any], Action]]] = {
     read.ReportPaymentProfile.TYPE: _report,
     read.DetachPaymentProfile.TYPE: _detach,
     read.SuspendAccount.TYPE: _suspend,
+    read.ScheduleSuspension.TYPE: _schedule,
+    read.CancelSuspension.TYPE: _cancel,
     read.ReactivateAccount.TYPE: _reactivate,
+    read.ArchiveAccount.TYPE: _archive,
     read.DeleteAccount.TYPE: _delete,
     read.BindProject.TYPE: _bind,
     read.UnbindProject.TYPE: _unbind,
+    read.LockProject.TYPE: _lock,
+    read.UnlockProject.TYPE: _unlock,
+    read.MoveProjects.TYPE: _move,
+    read.RegisterProject.TYPE: _register,
+    read.DeleteProject.TYPE: _delete_project,
 }
-"""How each type that the rules know is handed to them; any other is an unknown command."""
+"""How each type but the tick is handed to the rules."""

@@ -10,19 +10,26 @@ from worker.domain.events import (
     AccountDeleted,
     AccountUpdated,
     BindingEstablished,
+    BindingLocked,
     BindingReleased,
     BindingSuperseded,
+    BindingUnlocked,
     CurrencyChanged,
     Event,
     HoldPlaced,
     HoldReleased,
+    PayerAtRisk,
     PayerMissing,
+    PayerRestored,
     PaymentProfileAttached,
     PaymentProfileDetached,
     PaymentProfileReported,
     PaymentTermsChanged,
     PhaseChanged,
+    ProjectDeleted,
     ProjectRegistered,
+    SuspensionCancelled,
+    SuspensionScheduled,
 )
 from worker.wire import parts
 from worker.wire.parts import Json, instant
@@ -85,6 +92,14 @@ def _hold_released(event: HoldReleased) -> Json:
     return released
 
 
+def _suspension_scheduled(event: SuspensionScheduled) -> Json:
+    return {"account": event.account, **parts.scheduled(event.suspension)}
+
+
+def _suspension_cancelled(event: SuspensionCancelled) -> Json:
+    return {"account": event.account, "reason": event.reason.value}
+
+
 def _phase_changed(event: PhaseChanged) -> Json:
     changed: Json = {
         "account": event.account,
@@ -113,7 +128,7 @@ def _account_deleted(event: AccountDeleted) -> Json:
     }
 
 
-def _project_registered(event: ProjectRegistered) -> Json:
+def _project(event: ProjectRegistered | ProjectDeleted) -> Json:
     return {"project": event.project}
 
 
@@ -157,8 +172,22 @@ def _binding_released(event: BindingReleased) -> Json:
     }
 
 
+def _lock(event: BindingLocked | BindingUnlocked) -> Json:
+    return {"binding": event.binding, "project": event.project, "account": event.account, "note": event.note}
+
+
+def _notice(event: PayerAtRisk | PayerRestored) -> Json:
+    return {
+        "account": event.account,
+        "phase": event.phase.value,
+        "reasons": [reason.value for reason in event.reasons],
+        "since": instant(event.since),
+        "accountSequence": event.account_sequence,
+    }
+
+
 def _payer_missing(event: PayerMissing) -> Json:
-    return {"project": event.project, "since": instant(event.since), "reason": "UNBOUND"}
+    return {"project": event.project, "since": instant(event.since), "reason": event.reason.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +208,19 @@ FORMS: Final[dict[type[Event], Form]] = {
     PaymentProfileDetached: Form(written.PaymentProfileDetached.TYPE, _payment_profiles),
     HoldPlaced: Form(written.HoldPlaced.TYPE, _hold_placed),
     HoldReleased: Form(written.HoldReleased.TYPE, _hold_released),
+    SuspensionScheduled: Form(written.SuspensionScheduled.TYPE, _suspension_scheduled),
+    SuspensionCancelled: Form(written.SuspensionCancelled.TYPE, _suspension_cancelled),
     PhaseChanged: Form(written.PhaseChanged.TYPE, _phase_changed),
     AccountDeleted: Form(written.AccountDeleted.TYPE, _account_deleted),
-    ProjectRegistered: Form(written.ProjectRegistered.TYPE, _project_registered),
+    ProjectRegistered: Form(written.ProjectRegistered.TYPE, _project),
+    ProjectDeleted: Form(written.ProjectDeleted.TYPE, _project),
     BindingEstablished: Form(written.BindingEstablished.TYPE, _binding_established),
     BindingSuperseded: Form(written.BindingSuperseded.TYPE, _binding_superseded),
     BindingReleased: Form(written.BindingReleased.TYPE, _binding_released),
+    BindingLocked: Form(written.BindingLocked.TYPE, _lock),
+    BindingUnlocked: Form(written.BindingUnlocked.TYPE, _lock),
+    PayerAtRisk: Form(written.PayerAtRisk.TYPE, _notice),
+    PayerRestored: Form(written.PayerRestored.TYPE, _notice),
     PayerMissing: Form(written.PayerMissing.TYPE, _payer_missing),
 }
 """Every event of the rules; a test keeps it complete."""

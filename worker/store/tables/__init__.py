@@ -1,8 +1,9 @@
 """The tables as the migrations leave them. A constraint is named as the rule that it guards."""
 
+from worker.store.tables.accounts import accounts, holds, phases
+from worker.store.tables.bindings import bindings, projects
 from worker.store.tables.columns import metadata
 from worker.store.tables.log import inbox, installation, journal, lanes, rules
-from worker.store.tables.state import accounts, bindings, holds, projects
 
 __all__ = [
     "accounts",
@@ -13,6 +14,7 @@ __all__ = [
     "journal",
     "lanes",
     "metadata",
+    "phases",
     "projects",
     "rules",
 ]

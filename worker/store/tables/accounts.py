@@ -1,36 +1,28 @@
-"""Accounts, their holds, projects and their bindings."""
+"""Accounts, their holds and their phases."""
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    Computed,
     ForeignKeyConstraint,
     Index,
     Integer,
     PrimaryKeyConstraint,
     Table,
     Text,
-    UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSON, UUID
+from sqlalchemy.dialects.postgresql import JSON
 
-from worker.store.tables.columns import Id, Instant, metadata
-
-
-def _is_label(column: str) -> CheckConstraint:
-    # not as one pattern with a bounded repetition: that costs 12 microseconds a time, this less than one
-    rule = f"{column} !~ '[^a-z0-9-]|^-|-$' AND length({column}) BETWEEN 1 AND 63"
-    return CheckConstraint(rule, name=f"{column}_is_a_dns_label")
-
+from worker.store.tables.columns import Id, Instant, is_label, metadata
 
 accounts = Table(
     "accounts",
     metadata,
     Column("organization", Id),
     Column("account", Id),
+    Column("lane", Integer, nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("phase", Text, nullable=False),
     Column("phase_since", Instant, nullable=False),
@@ -56,13 +48,17 @@ accounts = Table(
     ),
     Column("holds_active", Integer, nullable=False),
     Column("scheduled", JSON, nullable=False),
+    Column("notices_kind", Text),
+    Column("notices_after", Id),  # the last project that was told; empty before the first
+    Column("due_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("deleted_at", Instant),
     Column("active_bindings", BigInteger, nullable=False),
     Column("last_binding_until", Instant),
     PrimaryKeyConstraint("organization", "account", name="an_account_id_is_used_once"),
-    _is_label("organization"),
-    _is_label("account"),
+    is_label("organization"),
+    is_label("account"),
+    CheckConstraint("lane >= 0", name="a_lane_is_not_negative"),
     CheckConstraint("sequence > 0", name="a_sequence_is_positive"),
     CheckConstraint("phase IN ('Provisioning', 'Ready', 'Suspended', 'Archived')", name="a_phase_is_known"),
     CheckConstraint("currency ~ '^[A-Z][A-Z][A-Z]$'", name="a_currency_is_three_capitals"),
@@ -89,9 +85,29 @@ accounts = Table(
     CheckConstraint("serving_status IN ('Pending', 'Valid', 'Invalid')", name="a_profile_status_is_known"),
     CheckConstraint("serving_cause IS NULL OR serving_status = 'Invalid'", name="only_an_invalid_profile_has_a_cause"),
     CheckConstraint("pending_status = 'Pending' AND pending_cause IS NULL", name="a_waiting_profile_is_pending"),
+    CheckConstraint("num_nulls(notices_kind, notices_after) IN (0, 2)", name="notices_are_whole"),
+    CheckConstraint(
+        "notices_kind IS NULL OR (notices_kind = 'AT_RISK' AND phase = 'Suspended')"
+        " OR (notices_kind = 'RESTORED' AND phase = 'Ready')",
+        name="notices_tell_of_the_present_phase",
+    ),
+    CheckConstraint("notices_kind IS NULL OR due_at IS NOT NULL", name="notices_are_due"),
+    # as text: what json_array_length makes of anything but a list is an error without a name
+    CheckConstraint(
+        "(due_at IS NULL AND scheduled::text = '[]') OR (deleted_at IS NULL AND phase <> 'Archived')",
+        name="who_is_gone_waits_for_nothing",
+    ),
     CheckConstraint("active_bindings >= 0", name="active_bindings_are_not_negative"),
     CheckConstraint(
         "active_bindings = 0 OR (deleted_at IS NULL AND phase <> 'Archived')", name="who_is_gone_pays_for_nothing"
+    ),
+    Index(
+        "due_accounts_by_lane",
+        "lane",
+        "due_at",
+        "organization",
+        "account",
+        postgresql_where=text("due_at IS NOT NULL"),
     ),
     postgresql_with={"fillfactor": "70"},
 )
@@ -152,68 +168,24 @@ holds = Table(
     ),
 )
 
-projects = Table(
-    "projects",
+# That a phase begins where the one before it ended needs no key: it begins with the event that ends the other.
+phases = Table(
+    "phases",
     metadata,
     Column("organization", Id),
-    Column("project", Id),
-    Column("sequence", BigInteger, nullable=False),
-    Column("registered_at", Instant, nullable=False),
-    Column("locked", Boolean, nullable=False),
-    Column("deleted_at", Instant),
-    PrimaryKeyConstraint("organization", "project", name="a_project_id_is_used_once"),
-    _is_label("organization"),
-    _is_label("project"),
-    CheckConstraint("sequence > 0", name="a_sequence_is_positive"),
-    CheckConstraint("NOT (locked AND deleted_at IS NOT NULL)", name="a_lock_ends_with_the_project"),
-    postgresql_with={"fillfactor": "70"},
-)
-
-# Intervals chained by keys, so that a B-tree can refuse what overlaps. A row is written once and closed once.
-# No keys to accounts and projects: they cost 8-12 microseconds a bind and 11-21 a rebind, a fifth of what PostgreSQL
-# spends on a bind in all. `verify` looks for bindings of nobody instead.
-bindings = Table(
-    "bindings",
-    metadata,
-    Column("organization", Id),
-    Column("project", Id),
-    Column("since", Instant),
-    Column("until", Instant, nullable=False, server_default=text("'infinity'")),
-    Column("prev_until", Instant),
-    Column("heir_since", Instant, Computed("CASE WHEN ended = 'superseded' THEN until END", persisted=True)),
-    Column("binding", UUID, nullable=False),
-    Column("ended", Text, nullable=False, server_default=text("'open'")),
-    Column("prev_ended", Text),
-    Column("account", Id, nullable=False),
-    Column("currency", Text, nullable=False),
-    PrimaryKeyConstraint("organization", "project", "since", name="one_binding_begins_at_an_instant"),
-    # Open means until infinity, so there is room for a single open one. Only the primary key begins with the project:
-    # the others would tempt a plan made while the table was empty to read all of a project's history for each check.
-    UniqueConstraint("until", "ended", "organization", "project", name="one_open_binding_per_project"),
-    UniqueConstraint(
-        "prev_until", "organization", "project", name="one_binding_follows_another", postgresql_nulls_not_distinct=True
-    ),
+    Column("account", Id),
+    Column("sequence", BigInteger),  # of the event that began it
+    Column("at", Instant, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    PrimaryKeyConstraint("organization", "account", "sequence", name="one_phase_begins_with_an_event"),
     ForeignKeyConstraint(
-        ["organization", "project", "prev_until", "prev_ended"],
-        ["bindings.organization", "bindings.project", "bindings.until", "bindings.ended"],
-        name="a_binding_follows_a_closed_one",
+        ["organization", "account"], ["accounts.organization", "accounts.account"], name="a_phase_is_of_an_account"
     ),
-    ForeignKeyConstraint(
-        ["organization", "project", "heir_since"],
-        ["bindings.organization", "bindings.project", "bindings.since"],
-        name="who_supersedes_begins_at_that_instant",
-        deferrable=True,
-        initially="DEFERRED",
-    ),
-    CheckConstraint("since < until", name="an_interval_is_not_empty"),
-    CheckConstraint("ended IN ('open', 'superseded', 'released', 'deleted')", name="an_end_is_known"),
-    CheckConstraint("(ended = 'open') = (until = 'infinity')", name="an_open_binding_has_no_end"),
-    CheckConstraint("(prev_until IS NULL) = (prev_ended IS NULL)", name="a_predecessor_is_whole"),
+    CheckConstraint("phase IN ('Provisioning', 'Ready', 'Suspended', 'Archived')", name="a_phase_is_known"),
     CheckConstraint(
-        "prev_ended IS NULL OR (prev_ended = 'superseded' AND since = prev_until)"
-        " OR (prev_ended = 'released' AND since > prev_until)",
-        name="a_gap_is_declared",
+        "(sequence = 2) = (reason = 'CREATED') AND (sequence > 2 OR phase = 'Provisioning')",
+        name="an_account_is_provisioning_at_first",
     ),
-    Index("open_bindings_by_account", "organization", "account", "project", postgresql_where=text("ended = 'open'")),
-    Index("closed_bindings_by_account", "organization", "account", "until", postgresql_where=text("ended <> 'open'")),
+    CheckConstraint("(phase = 'Archived') = (reason = 'CLOSED')", name="an_archived_account_was_closed"),
 )

@@ -1,0 +1,73 @@
+"""Databases and deployments for as long as a block lasts, for whoever shares one among several tests."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from tests.system.deployment import Deployment
+from tests.system.stacks import Addresses
+from worker.broker import clients, topics
+from worker.settings import Settings
+
+PARTITIONS = 3
+TOPICS = ("commands", "account_events", "binding_events", "command_results", "accounts", "payers", "horizons")
+
+
+@asynccontextmanager
+async def own_database(stack: Addresses, template: str | None, installation: str | None = None) -> AsyncIterator[str]:
+    """A copy of a database, empty without one. `installation` makes it the same installation as another."""
+    name = f"test_{uuid4().hex}"
+    await _say(stack.database_url, f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+    url = make_url(stack.database_url).set(database=name).render_as_string(hide_password=False)
+    if template:
+        identity = f"'{installation}'" if installation else "gen_random_uuid()"
+        await _say(url, f"UPDATE installation SET id = {identity}")  # noqa: S608 - of our own making
+    yield url
+    await _say(stack.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@asynccontextmanager
+async def own_deployment(stack: Addresses, database_url: str, **settings: str) -> AsyncIterator[Deployment]:
+    """Topics and group of its own on a database. Settings by their names, `BILLING_` left out."""
+    prefix = f"test-{uuid4().hex[:8]}"
+    environment = {
+        "BILLING_KAFKA__BOOTSTRAP_SERVERS": stack.bootstrap_servers,
+        "BILLING_KAFKA__GROUP_ID": prefix,
+        "BILLING_KAFKA__SESSION_TIMEOUT_MS": "6000",
+        "BILLING_DATABASE__URL": database_url,
+        "BILLING_DATABASE__IDLE_IN_TRANSACTION_SECONDS_MAX": "3",
+        "BILLING_HTTP__PORT": "0",
+        "BILLING_LOG__FORMAT": "json",
+        "BILLING_TOPICS__PARTITIONS": str(PARTITIONS),
+        **{f"BILLING_TOPICS__{name.upper()}": f"{prefix}.{name}" for name in (*TOPICS, "dead_letters")},
+        **{f"BILLING_{name}": value for name, value in settings.items()},
+    }
+    read = settings_of(environment)
+    admin = clients.admin(read.kafka)
+    await admin.start()
+    try:
+        await topics.apply(admin, await topics.compare(admin, topics.plan(read)))
+        yield Deployment(read, environment)
+        await admin.delete_topics([plan.name for plan in topics.plan(read)])
+    finally:
+        await admin.close()
+
+
+def settings_of(environment: dict[str, str]) -> Settings:
+    """The settings that a worker of this environment has."""
+    sections: dict[str, dict[str, str]] = {}
+    for variable, value in environment.items():
+        section, name = variable.removeprefix("BILLING_").lower().split("__")
+        sections.setdefault(section, {})[name] = value
+    return Settings.model_validate(sections)
+
+
+async def _say(url: str, statement: str) -> None:
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text(statement))
+    await engine.dispose()

@@ -1,0 +1,208 @@
+"""Deciding a batch in memory: what is due, then each record by the stages of the contract. No clock, no I/O."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from worker.domain.book import Book, Key, Recorded
+from worker.domain.commands import Command
+from worker.domain.decide import decide
+from worker.domain.decision import Reason, Refusal, Rejected
+from worker.domain.due import account_due_at, project_due_at
+from worker.domain.events import ProjectEvent
+from worker.lane.due import NOTHING_DUE, do_due_work
+from worker.lane.needs import Incoming, accounts_of, projects_of
+from worker.lane.outcome import Outcome
+from worker.store.due import Due
+from worker.store.inbox import InboxRow, Remembered
+from worker.wire.cause import Cause
+from worker.wire.outgoing import Outgoing
+from worker.wire.request import Request, Tick, Unreadable, Why
+from worker.wire.results import WrittenResult
+from worker.wire.writer import Writer
+
+
+class CommandDefect(Exception):  # noqa: N818 - where the program failed, not what kind of failure
+    """Deciding one record raised; the cause is chained."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"offset {offset}")
+        self.offset = offset
+
+
+def decide_all(
+    writer: Writer,
+    book: Book,
+    answered: dict[Key, Remembered],
+    incoming: Sequence[Incoming],
+    due: Due | None,
+    *,
+    defects: Mapping[int, str],
+    record_bytes_max: int,
+) -> Outcome:
+    """Decide the records one after the other; `due` is what has to be done before the first.
+
+    Ends before a record by whose instant something fell due that this batch itself brought about: where a batch is cut
+    must not show in what is decided. Raises CommandDefect for the first record that makes the program fail. `defects`
+    are offsets known to do so: they are answered INTERNAL_ERROR, with a copy in dead letters.
+    """
+    deciding = _Deciding(writer, book, answered, record_bytes_max)
+    outcome = deciding.outcome
+    for item in incoming:
+        if outcome.decided and outcome.due_at is not None and outcome.due_at <= item.at:
+            break
+        try:
+            records = deciding.decide(item, due, defects.get(item.record.offset))
+            _check_sizes(records, record_bytes_max)
+        except Exception as error:
+            raise CommandDefect(item.record.offset) from error
+        outcome.append(item, records)
+        due = None
+    return outcome
+
+
+def _check_sizes(records: Sequence[Outgoing], record_bytes_max: int) -> None:
+    """What is too large to publish must not be committed: it would stop its lane for ever."""
+    for record in records:
+        if len(record.value or b"") > record_bytes_max // 2 and record.bytes_max > record_bytes_max:
+            msg = f"a record of {record.bytes_max} bytes for {record.topic}, which takes {record_bytes_max}"
+            raise ValueError(msg)
+
+
+@dataclass(slots=True)
+class _Deciding:
+    writer: Writer
+    book: Book
+    answered: dict[Key, Remembered]
+    record_bytes_max: int
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def decide(self, item: Incoming, due: Due | None, defect: str | None) -> list[Outgoing]:
+        """Everything that one record brings about: events (due ones first), the answer, tombstones, states."""
+        request = item.what
+        if isinstance(request, Unreadable):
+            return [self._dead_letter(item, request)]
+        cause = self.writer.cause(request, item.at)
+        if defect is not None and isinstance(request, Request):
+            copy = self._dead_letter(item, Unreadable(Why.INTERNAL_ERROR, defect))
+            refused = (Refusal(Reason.INTERNAL_ERROR),)
+            return [self._reject(request, cause, refused, 0, uses_id=not request.key_refusals), copy]
+        work = do_due_work(self.book, cause, due, self._touched(request)) if due is not None else NOTHING_DUE
+        self.outcome.recorded += work.recorded
+        records = [
+            self.writer.event(cause.by_itself(), entry, index).record for index, entry in enumerate(work.recorded)
+        ]
+        recorded: Sequence[Recorded] = ()
+        match request:
+            case Tick():
+                self.outcome.counts["tick"] += 1
+            case Request():
+                recorded, answer = self._judge(request, cause, len(records))
+                records += answer
+            case _ as never:
+                assert_never(never)
+        records += [self.writer.payer_tombstone(cause, *project) for project in work.tombstones]
+        return [*records, *self._states(cause, [*work.recorded, *recorded], len(records))]
+
+    def _touched(self, request: Request | Tick) -> list[Key]:
+        """The accounts whose own due work comes before this command, however much else is due."""
+        if isinstance(request, Tick) or request.action is None:
+            return []
+        organization, action = request.organization, request.action
+        projects = [self.book.projects[key] for key in projects_of(organization, action)]
+        payers = [(organization, project.open.account) for project in projects if project and project.open]
+        return [*accounts_of(organization, action), *payers]
+
+    def _judge(self, request: Request, cause: Cause, index: int) -> tuple[Sequence[Recorded], list[Outgoing]]:
+        """The five stages: key, type, id, data, rules. The first that refuses ends.
+
+        Returns what was recorded, and its events and the answer as records numbered from `index` on.
+        """
+        if request.key_refusals:
+            return (), [self._reject(request, cause, request.key_refusals, index, uses_id=False)]
+        remembered = None if request.dry_run else self.answered.get((request.organization, request.id))
+        if remembered is not None and remembered.content_hash == request.content_hash:
+            self.outcome.counts["duplicate"] += 1
+            return (), [self.writer.repeated(cause, remembered.result, index).record]
+        is_new = remembered is None
+        if not request.is_known:
+            return (), [self._reject(request, cause, (Refusal(Reason.UNKNOWN_COMMAND),), index, uses_id=is_new)]
+        if not is_new:
+            return (), [self._reject(request, cause, (Refusal(Reason.COMMAND_ID_REUSED),), index, uses_id=False)]
+        if request.data_refusals:
+            return (), [self._reject(request, cause, request.data_refusals, index, uses_id=True)]
+        command = request.as_command()
+        decision = decide(self.book, command, cause.at, index)
+        if isinstance(decision, Rejected):
+            return (), [self._reject(request, cause, decision.refusals, index, uses_id=True)]
+        if request.dry_run:
+            recorded = self.book.copy().record(command.organization, decision.events, cause.at)
+            return (), [self._evaluate(cause, recorded, index)]
+        recorded = self.book.record(command.organization, decision.events, cause.at)
+        self.outcome.recorded += recorded
+        return recorded, self._accept(request, command, cause, recorded, index)
+
+    def _accept(
+        self, request: Request, command: Command, cause: Cause, recorded: Sequence[Recorded], index: int
+    ) -> list[Outgoing]:
+        events = [self.writer.event(cause, entry, number) for number, entry in enumerate(recorded, index)]
+        result = self.writer.accepted(cause, events, self._version(command), index + len(events))
+        self._use_id(request, cause, "accepted", result)
+        self.outcome.counts["accepted"] += 1
+        return [*(event.record for event in events), result.record]
+
+    def _evaluate(self, cause: Cause, recorded: Sequence[Recorded], index: int) -> Outgoing:
+        events = [self.writer.event(cause, entry, number) for number, entry in enumerate(recorded, index)]
+        self.outcome.counts["evaluated"] += 1
+        return self.writer.evaluated(cause, events, (), index).record
+
+    def _reject(
+        self, request: Request, cause: Cause, refusals: Sequence[Refusal], index: int, *, uses_id: bool
+    ) -> Outgoing:
+        if request.dry_run:
+            self.outcome.counts["evaluated"] += 1
+            return self.writer.evaluated(cause, (), refusals, index).record
+        result = self.writer.rejected(cause, refusals, index)
+        if uses_id and (request.organization, request.id) not in self.answered:
+            self._use_id(request, cause, "rejected", result)
+        self.outcome.counts["rejected"] += 1
+        return result.record
+
+    def _use_id(self, request: Request, cause: Cause, outcome: str, result: WrittenResult) -> None:
+        key, hash_, place = (request.organization, request.id), request.content_hash, request.position
+        self.answered[key] = Remembered(hash_, outcome, result.data)
+        row = InboxRow(*key, hash_, place.partition, place.offset, cause.at, outcome, result.data)
+        self.outcome.inbox.append(row)
+
+    def _version(self, command: Command) -> int | None:
+        """What `expectedversion` is compared with next time; None where it is not allowed."""
+        compared = accounts_of(command.organization, command.action)
+        account = self.book.accounts[compared[0]] if compared else None
+        return account.sequence if account is not None else None
+
+    def _states(self, cause: Cause, recorded: Iterable[Recorded], index: int) -> list[Outgoing]:
+        """Each subject that changed, as it stands after the command; when something falls due for it is noted."""
+        states: list[Outgoing] = []
+        for is_project, organization, id_ in dict.fromkeys(_subject(entry) for entry in recorded):
+            if is_project:
+                project = self.book.projects[organization, id_]
+                assert project is not None  # noqa: S101 - an event was recorded for it
+                self.outcome.fall_due_by(project_due_at(project, self.book.rules))
+                states.append(self.writer.payer_state(cause, project, index + len(states)))
+            else:
+                account = self.book.accounts[organization, id_]
+                assert account is not None  # noqa: S101
+                self.outcome.fall_due_by(account_due_at(account))
+                states.append(self.writer.account_state(cause, account, index + len(states)))
+        return states
+
+    def _dead_letter(self, item: Incoming, why: Unreadable) -> Outgoing:
+        self.outcome.counts["dead_letter"] += 1
+        return self.writer.dead_letter(item.record, why, item.at, self.record_bytes_max)
+
+
+def _subject(entry: Recorded) -> tuple[bool, str, str]:
+    event = entry.event
+    if isinstance(event, ProjectEvent):
+        return True, entry.organization, event.project
+    return False, entry.organization, event.account
