@@ -154,8 +154,7 @@ async def _send(producer: AIOKafkaProducer, topics: Topics, line: Mapping[str, A
         "actor": line["actor"],
         "data": line["data"],
     }
-    if "expectedversion" in line:
-        command["expectedversion"] = line["expectedversion"]
+    command |= {name: line[name] for name in ("expectedversion", "dryrun") if name in line}
     if line["expect"] == "duplicate":
         told.duplicates_expected += 1
     elif line["id"] in told.expected:
@@ -190,19 +189,20 @@ def _answer(message: Mapping[str, Any], told: Told) -> None:
     told.answered()
     data = message["data"]
     codes = [reason["code"] for reason in data.get("reasons", ())]
-    outcome = "duplicate" if data["duplicate"] else codes[0] if codes else "accepted"
-    told.outcomes["duplicate" if data["duplicate"] else "rejected" if codes else "accepted"] += 1
+    kind = message["type"].removeprefix("billing.command.").removesuffix(".v1")
+    outcome = "duplicate" if data.get("duplicate") else codes[0] if codes else kind
+    told.outcomes["duplicate" if outcome == "duplicate" else kind] += 1
     expected = {told.expected.get(data["command"]), told.expected.get(f"{data['command']} again")}
     if outcome != "duplicate" and outcome not in expected:
         told.surprises.append(f"{data['command']} became {outcome}, not {' or '.join(filter(None, expected))}")
     line = told.commands.get(data["command"], {})
-    what = " ".join([line.get("type", data["type"]), *_subjects(line.get("data", {}))])
+    what = " ".join([line.get("type", ""), *_subjects(line.get("data", {}))])
     colour = {"accepted": "green", "duplicate": "cyan"}.get(outcome, "yellow")
     out.print(f"  [{colour}]{outcome:<24}[/] [dim]{escape(message['organization'])}[/] {escape(what)}")
 
 
 def _subjects(data: Mapping[str, Any]) -> list[str]:
-    return [str(data[name]) for name in ("project", "account", "reason") if name in data]
+    return [str(data[name]) for name in ("project", "account", "from", "to", "reason") if name in data]
 
 
 def _event(message: Mapping[str, Any]) -> None:
