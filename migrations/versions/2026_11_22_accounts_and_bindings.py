@@ -79,8 +79,7 @@ CREATE TABLE accounts (
     CONSTRAINT a_waiting_profile_is_pending CHECK (pending_status = 'Pending' AND pending_cause IS NULL),
     CONSTRAINT notices_are_whole CHECK (num_nulls(notices_kind, notices_after) IN (0, 2)),
     CONSTRAINT notices_tell_of_the_present_phase CHECK (
-        notices_kind IS NULL OR (notices_kind = 'AT_RISK' AND phase = 'Suspended')
-        OR (notices_kind = 'RESTORED' AND phase = 'Ready')
+        notices_kind IS NULL OR (notices_kind, phase) IN (('AT_RISK', 'Suspended'), ('RESTORED', 'Ready'))
     ),
     CONSTRAINT notices_are_due CHECK (notices_kind IS NULL OR due_at IS NOT NULL),
     CONSTRAINT who_is_gone_waits_for_nothing CHECK (
@@ -92,9 +91,7 @@ CREATE TABLE accounts (
     )
 ) WITH (fillfactor = 70)
 """
-DUE_ACCOUNTS = """
-CREATE INDEX due_accounts_by_lane ON accounts (lane, due_at, organization, account) WHERE due_at IS NOT NULL
-"""
+DUE_ACCOUNTS = "CREATE INDEX due_accounts ON accounts (lane, due_at, organization, account) WHERE due_at IS NOT NULL"
 
 HOLDS = """
 CREATE TABLE holds (
@@ -161,8 +158,7 @@ CREATE TABLE phases (
     phase text NOT NULL,
     reason text NOT NULL,
     CONSTRAINT one_phase_begins_with_an_event PRIMARY KEY (organization, account, sequence),
-    CONSTRAINT a_phase_is_of_an_account FOREIGN KEY (organization, account)
-        REFERENCES accounts (organization, account),
+    CONSTRAINT a_phase_is_of_an_account FOREIGN KEY (organization, account) REFERENCES accounts (organization, account),
     CONSTRAINT a_phase_is_known CHECK (phase IN ('Provisioning', 'Ready', 'Suspended', 'Archived')),
     CONSTRAINT an_account_is_provisioning_at_first CHECK (
         (sequence = 2) = (reason = 'CREATED') AND (sequence > 2 OR phase = 'Provisioning')
@@ -201,7 +197,7 @@ CREATE TABLE projects (
 ) WITH (fillfactor = 70)
 """
 PROJECT_KEYS = (
-    "CREATE INDEX due_projects_by_lane ON projects (lane, due_at, organization, project) WHERE due_at IS NOT NULL",
+    "CREATE INDEX due_projects ON projects (lane, due_at, organization, project) WHERE due_at IS NOT NULL",
     # Whatever is bound moves its project's number: so nothing is bound to a deleted project either.
     """
 CREATE TRIGGER a_deleted_project_stays_as_it_is BEFORE UPDATE ON projects FOR EACH ROW
@@ -214,7 +210,8 @@ CREATE TRIGGER a_deleted_project_stays_as_it_is BEFORE UPDATE ON projects FOR EA
     EXECUTE FUNCTION refuse_rewriting()
 """,
 )
-PAID_FOR = """
+NOBODY_PAYS = (
+    """
 CREATE FUNCTION refuse_a_payer() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (
@@ -227,11 +224,12 @@ BEGIN
     RETURN NULL;
 END
 $$
-"""
-NOBODY_PAYS = """
+""",
+    """
 CREATE TRIGGER nobody_pays_for_a_deleted_project AFTER INSERT OR UPDATE ON projects FOR EACH ROW
     WHEN (NEW.deleted_at IS NOT NULL AND NOT NEW.tombstoned) EXECUTE FUNCTION refuse_a_payer()
-"""
+""",
+)
 
 BINDINGS = """
 CREATE TABLE bindings (
@@ -291,16 +289,14 @@ $$
 """
 
 
+STATEMENTS = (
+    *(REFUSE_REWRITING, ACCOUNTS, DUE_ACCOUNTS, HOLDS, *HOLD_KEYS, PHASES, PHASE_KEYS),
+    *(PROJECTS, *PROJECT_KEYS, *NOBODY_PAYS, BINDINGS, *BINDING_KEYS),
+)
+
+
 def upgrade() -> None:
-    for statement in (
-        REFUSE_REWRITING,
-        *(ACCOUNTS, DUE_ACCOUNTS),
-        *(HOLDS, *HOLD_KEYS),
-        *(PHASES, PHASE_KEYS),
-        *(PROJECTS, *PROJECT_KEYS),
-        *(BINDINGS, *BINDING_KEYS),
-        *(PAID_FOR, NOBODY_PAYS),
-    ):
+    for statement in STATEMENTS:
         op.execute(statement)
 
 

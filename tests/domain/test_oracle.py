@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import given, settings
 
-from tests.domain.given import HASTY, minute
+from tests.domain.given import HASTY
 from tests.domain.histories import History, Step, histories, tell
 from tests.domain.oracle import Oracle
 from worker.domain.book import Book, Recorded
@@ -24,7 +24,7 @@ SECOND = timedelta(seconds=1)
 OWN_ID = re.compile(r"~\d+|[0-9a-f]{8}-[0-9a-f-]{27}")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(histories())
 def test_the_rules_and_the_oracle_agree(history: History) -> None:
     oracle, steps = Oracle(as_rules(HASTY)), iter(tell(history, NOTICES_MAX))
@@ -37,7 +37,7 @@ def test_the_rules_and_the_oracle_agree(history: History) -> None:
             continue
         step = next(steps)
         if step.command is None:
-            naive = {"due": oracle.tick(step.at), "events": [], "refused": []}
+            naive: dict[str, list[Any]] = {"due": oracle.tick(step.at), "events": [], "refused": []}
         else:
             kind, data = as_message(step.command.action)
             naive = oracle.send(
@@ -71,12 +71,12 @@ def payer_at(project: Project | None, t: Instant) -> str | None:
 
 
 def standing(book: Book) -> dict[tuple[str, str, str], object]:
-    accounts = {
+    accounts: dict[tuple[str, str, str], object] = {
         ("account", *key): (account.phase, account.sequence, len(account.holds), len(account.scheduled))
         for key, account in book.accounts.items()
         if account
     }
-    projects = {
+    projects: dict[tuple[str, str, str], object] = {
         ("project", *key): (project.open and project.open.account, project.sequence, project.locked, project.at_risk)
         for key, project in book.projects.items()
         if project

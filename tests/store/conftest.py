@@ -1,17 +1,14 @@
-import os
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+"""Most tests share one database, and each takes back what it did; whoever commits or races has one of its own."""
+
+from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from worker.embedded import Postgres
-from worker.store import schema
+from tests.system.stacks import Addresses
 from worker.store.engine import create_engine
-
-TEMPLATE = f"store_template_{uuid4().hex[:8]}"
 
 
 async def say_to_server(server: URL, *statements: str) -> None:
@@ -25,25 +22,14 @@ async def say_to_server(server: URL, *statements: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+def server(stack: Addresses) -> URL:
     """A server as whoever may create databases and roles there."""
-    if url := os.environ.get("BILLING_DATABASE__URL"):
-        yield make_url(url)
-        return
-    postgres = Postgres(Path(tmp_path_factory.mktemp("store")) / "postgres", settings={"fsync": "off"})
-    postgres.start()
-    try:
-        yield make_url(postgres.url("postgres", user="postgres"))
-    finally:
-        postgres.stop()
+    return make_url(stack.database_url)
 
 
 @pytest.fixture(scope="session")
-async def template(server: URL) -> AsyncIterator[str]:
-    await say_to_server(server, f"CREATE DATABASE {TEMPLATE}")
-    await schema.upgrade(server.set(database=TEMPLATE).render_as_string(hide_password=False))
-    yield TEMPLATE
-    await say_to_server(server, f"DROP DATABASE {TEMPLATE} WITH (FORCE)")
+def template(migrated: str) -> str:
+    return migrated
 
 
 @pytest.fixture
@@ -55,12 +41,9 @@ async def empty_database(server: URL) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def database(server: URL, template: str) -> AsyncIterator[str]:
+def database(database_url: str) -> str:
     """The URL of a migrated database of the test's own."""
-    name = f"store_{uuid4().hex}"
-    await say_to_server(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield server.set(database=name).render_as_string(hide_password=False)
-    await say_to_server(server, f"DROP DATABASE {name} WITH (FORCE)")
+    return database_url
 
 
 @pytest.fixture
@@ -70,7 +53,19 @@ async def engine(database: str) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
+@pytest.fixture(scope="session")
+async def shared(server: URL, template: str) -> AsyncIterator[AsyncEngine]:
+    """A migrated database in which nobody commits."""
+    name = f"store_{uuid4().hex}"
+    await say_to_server(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    engine = create_engine(server.set(database=name).render_as_string(hide_password=False))
+    yield engine
+    await engine.dispose()
+    await say_to_server(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
-async def connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    async with engine.connect() as connection:
+async def connection(shared: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A transaction that is rolled back at the end."""
+    async with shared.connect() as connection:
         yield connection

@@ -10,8 +10,8 @@ pytestmark = pytest.mark.stack
 
 ACCOUNT = """
 INSERT INTO accounts (organization, account, sequence, phase, phase_since, currency, net_days, invoice_day_of_month,
-    invoice_frequency, labels, holds_active, scheduled, created_at, active_bindings, activated_at)
-VALUES ('acme', 'main', 1, 'Ready', now(), 'EUR', 30, 1, 'Monthly', '{}', 0, '[]', now(), 0, now())
+    invoice_frequency, labels, holds_active, scheduled, created_at, active_bindings, activated_at, lane)
+VALUES ('acme', 'main', 1, 'Ready', now(), 'EUR', 30, 1, 'Monthly', '{}', 0, '[]', now(), 0, now(), 3)
 """
 HOLD = """
 INSERT INTO holds (organization, account, sequence, hold, reason, message, blocks_rebind, derived, placed_at)
@@ -21,16 +21,19 @@ AGAIN = HOLD.replace("2, 'h1'", "3, 'h1'")
 PROFILE_HOLD = HOLD.replace("NON_PAYMENT", "PAYMENT_PROFILE_MISSING")
 OTHER_PROFILE_HOLD = HOLD.replace("2, 'h1', 'NON_PAYMENT'", "3, 'h2', 'PAYMENT_PROFILE_EXPIRED'")
 RELEASE = "UPDATE holds SET released_at = '2026-01-02Z', released_by = 'ops'"
-PROJECT = "INSERT INTO projects VALUES ('acme', 'site', 1, now(), false, NULL)"
+PHASE = "INSERT INTO phases VALUES ('acme', 'main', 3, now(), 'Ready', 'ACTIVATED')"
 SERVING = "UPDATE accounts SET serving_type = 'card', serving_external_id = 'x', serving_status = 'Valid'"
+SUSPENDED = "UPDATE accounts SET phase = 'Suspended', holds_active = 1"
 
 ACCEPTED = {
     "a ready account": [ACCOUNT],
     "a hold placed anew": [ACCOUNT, HOLD, RELEASE, AGAIN],
     "a released profile hold and another": [ACCOUNT, PROFILE_HOLD, RELEASE, OTHER_PROFILE_HOLD],
-    "a suspended account": [ACCOUNT, "UPDATE accounts SET phase = 'Suspended', holds_active = 1"],
+    "a suspended account": [ACCOUNT, SUSPENDED],
     "an archived account with holds": [ACCOUNT, "UPDATE accounts SET phase = 'Archived', holds_active = 1"],
     "a serving profile": [ACCOUNT, SERVING],
+    "notices of a suspension": [ACCOUNT, SUSPENDED + ", notices_kind = 'AT_RISK', notices_after = '', due_at = now()"],
+    "a phase after another": [ACCOUNT, PHASE, PHASE.replace("3,", "4,")],
 }
 
 
@@ -65,6 +68,35 @@ REFUSED = {
         "only_an_invalid_profile_has_a_cause",
     ),
     "a valid profile that waits": ([ACCOUNT, SERVING.replace("serving", "pending")], "a_waiting_profile_is_pending"),
+    "a lane below the first": (change("lane = -1"), "a_lane_is_not_negative"),
+    "notices without a place": (change("notices_kind = 'RESTORED', due_at = now()"), "notices_are_whole"),
+    "notices of another phase": (
+        change("notices_kind = 'AT_RISK', notices_after = '', due_at = now()"),
+        "notices_tell_of_the_present_phase",
+    ),
+    "notices of no kind that is known": (
+        change("notices_kind = 'BILL', notices_after = '', due_at = now()"),
+        "notices_tell_of_the_present_phase",
+    ),
+    "notices that nobody sends": (change("notices_kind = 'RESTORED', notices_after = ''"), "notices_are_due"),
+    "something due when archived": (change("phase = 'Archived', due_at = now()"), "who_is_gone_waits_for_nothing"),
+    "something scheduled when deleted": (
+        change("deleted_at = now(), scheduled = '[1]'"),
+        "who_is_gone_waits_for_nothing",
+    ),
+    "a phase of nobody": ([PHASE], "a_phase_is_of_an_account"),
+    "two phases from one event": ([ACCOUNT, PHASE, PHASE], "one_phase_begins_with_an_event"),
+    "a phase that nobody knows": ([ACCOUNT, PHASE.replace("Ready", "Closed")], "a_phase_is_known"),
+    "a first phase for another reason": (
+        [ACCOUNT, PHASE.replace("3,", "2,")],
+        "an_account_is_provisioning_at_first",
+    ),
+    "a second creation": ([ACCOUNT, PHASE.replace("ACTIVATED", "CREATED")], "an_account_is_provisioning_at_first"),
+    "archived without closing": ([ACCOUNT, PHASE.replace("Ready", "Archived")], "an_archived_account_was_closed"),
+    "another reason afterwards": (
+        [ACCOUNT, PHASE, "UPDATE phases SET reason = 'REACTIVATED'"],
+        "a_phase_is_written_once",
+    ),
     "fewer than no bindings": (change("active_bindings = -1"), "active_bindings_are_not_negative"),
     "paying when deleted": (change("active_bindings = 1, deleted_at = now()"), "who_is_gone_pays_for_nothing"),
     "paying when archived": (change("active_bindings = 1, phase = 'Archived'"), "who_is_gone_pays_for_nothing"),
@@ -93,11 +125,6 @@ REFUSED = {
     ),
     "another message": ([ACCOUNT, HOLD, "UPDATE holds SET message = 'never mind'"], "a_hold_is_released_once"),
     "another message in releasing": ([ACCOUNT, HOLD, RELEASE + ", message = 'never mind'"], "a_hold_is_released_once"),
-    "a project registered twice": ([PROJECT, PROJECT], "a_project_id_is_used_once"),
-    "a locked deleted project": (
-        [PROJECT, "UPDATE projects SET locked = true, deleted_at = now()"],
-        "a_lock_ends_with_the_project",
-    ),
     "a second installation": (["INSERT INTO installation (singleton) VALUES (false)"], "one_installation_per_database"),
 }
 

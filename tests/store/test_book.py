@@ -1,12 +1,14 @@
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
+from typing import get_args
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.store import histories as h
+from tests.store.due_work import do_due_work, due_of, next_of
 from worker.domain.book import Book, Recorded
 from worker.domain.commands import (
     BindProject,
@@ -16,7 +18,7 @@ from worker.domain.commands import (
     SuspendAccount,
     UnbindProject,
 )
-from worker.domain.events import AccountUpdated
+from worker.domain.events import AccountEvent, AccountUpdated, ProjectEvent
 from worker.domain.projects import CLOSED_INTERVALS_MAX
 from worker.domain.values import (
     HoldReason,
@@ -26,11 +28,13 @@ from worker.domain.values import (
     ScheduledSuspension,
 )
 from worker.store import book as store
+from worker.store import due
 from worker.store.book import Needs
 from worker.store.errors import StateDiverged, violated_rule
 
 pytestmark = pytest.mark.stack
 
+LANE = 3
 CARD = PaymentProfile("card", "card-1", ProfileStatus.VALID)
 ALL = Needs(h.keys(h.ACCOUNTS), h.keys(h.PROJECTS), {})
 
@@ -47,7 +51,7 @@ async def play(connection: AsyncConnection, *actions: object, first: int = 0) ->
     ]
     book = await load(connection, h.needs_of(batch))
     recorded = h.decide_all(book, batch)
-    await store.save(connection, book, recorded, lane=3)
+    await store.save(connection, book, recorded, lane=LANE)
     await connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
     return recorded
 
@@ -61,17 +65,24 @@ async def test_what_is_saved_is_loaded_again_wherever_the_batches_are_cut(
     connection: AsyncConnection, seed: int
 ) -> None:
     random = Random(seed)  # noqa: S311  the same history every time
-    history = list(h.commands(random, 400))
-    expected = h.empty_book()
-    recorded = h.decide_all(expected, history)
+    expected, recorded = h.empty_book(), []
 
-    for batch in h.cut(random, history):
+    for batch in h.cut(random, list(h.commands(random, 500))):
+        at, offset = h.instant(batch[0].position.offset), batch[0].position.offset
         book = await load(connection, h.needs_of(batch))
-        await store.save(connection, book, h.decide_all(book, batch), lane=3)
+        whats_due = await due.load(connection, book, LANE, at)
+        happened = [*do_due_work(book, whats_due, at, offset), *h.decide_all(book, batch)]
+        await store.save(connection, book, happened, lane=LANE)
         await connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+
+        assert whats_due == due_of(expected, at)
+        reference = [*do_due_work(expected, whats_due, at, offset), *h.decide_all(expected, batch)]
+        assert happened == reference
+        assert await due.next_at(connection, LANE) == next_of(expected)
+        recorded += happened
     loaded = await load(connection)
 
-    assert len(recorded) > 100
+    assert len(recorded) > 150
     assert loaded.projects == expected.projects
     assert loaded.accounts == expected.accounts
     assert {key: loaded.usage_of(key) for key in expected.accounts} == {
@@ -80,6 +91,18 @@ async def test_what_is_saved_is_loaded_again_wherever_the_batches_are_cut(
     for key, account in loaded.accounts.items():
         if account is not None:
             assert list(account.labels) == list(expected.accounts[key].labels)  # type: ignore[union-attr]
+
+
+def test_the_histories_bring_about_every_kind_of_event() -> None:
+    kinds = set()
+    for seed in range(12):
+        random, book = Random(seed), h.empty_book()  # noqa: S311
+        for batch in h.cut(random, list(h.commands(random, 500))):
+            at = h.instant(batch[0].position.offset)
+            happened = [*do_due_work(book, due_of(book, at), at), *h.decide_all(book, batch)]
+            kinds |= {type(entry.event) for entry in happened}
+
+    assert kinds == {*get_args(AccountEvent), *get_args(ProjectEvent)}
 
 
 async def test_what_was_asked_for_is_there_and_none_where_there_is_nothing(connection: AsyncConnection) -> None:
@@ -178,26 +201,6 @@ async def test_a_batch_that_closes_more_than_a_project_carries_may_be_its_first(
     ]
 
 
-async def test_samples_are_the_first_projects_in_byte_order(connection: AsyncConnection) -> None:
-    names = ["b", "a-1", "a1", "a", "0", "z9", "z-9"]
-    binds = [BindProject(name, "main") for name in names]
-    await play(connection, CreateAccount("main", "EUR", profile=CARD), *binds)
-
-    book = await load(connection, Needs(set(), set(), {("acme", "main"): 0, ("acme", "ghost"): 3}))
-
-    assert book.sample_of(("acme", "main")) == sorted(names, key=str.encode)
-    assert book.sample_of(("acme", "ghost")) == []
-
-
-async def test_a_sample_has_as_many_more_as_may_leave(connection: AsyncConnection) -> None:
-    binds = [BindProject(f"p{n:02}", "main") for n in range(20)]
-    await play(connection, CreateAccount("main", "EUR", profile=CARD), *binds)
-
-    book = await load(connection, Needs(set(), set(), {("acme", "main"): 3}))
-
-    assert book.bound["acme", "main"] == {f"p{n:02}" for n in range(13)}
-
-
 async def test_holds_keep_the_order_in_which_they_were_placed(connection: AsyncConnection) -> None:
     reasons = [HoldReason.NON_PAYMENT, HoldReason.ADMINISTRATIVE, HoldReason.FRAUD_SUSPECTED]
     suspensions = [SuspendAccount("main", reason, "late", hold) for reason, hold in zip(reasons, "zab", strict=True)]
@@ -221,7 +224,7 @@ async def test_scheduled_suspensions_are_kept_in_order(connection: AsyncConnecti
     book.accounts["acme", "main"] = replace(account, scheduled=scheduled)
     touched = AccountUpdated("main", None, None, {})
 
-    await store.save(connection, book, [Recorded("acme", touched, account.sequence + 1, h.START)], lane=3)
+    await store.save(connection, book, [Recorded("acme", touched, account.sequence + 1, h.START)], lane=LANE)
 
     loaded = (await load(connection)).accounts["acme", "main"]
     assert loaded is not None
@@ -242,7 +245,7 @@ async def test_a_binding_changes_no_more_of_an_account_than_its_count(connection
     "loss",
     [
         "UPDATE bindings SET until = now() + interval '99 years', ended = 'released'",
-        "DELETE FROM accounts",
+        "DELETE FROM phases; DELETE FROM accounts",
         "ALTER TABLE bindings DISABLE TRIGGER USER; DELETE FROM bindings",
         "DELETE FROM projects",
     ],
@@ -256,7 +259,7 @@ async def test_a_book_that_the_database_no_longer_holds_is_not_saved(connection:
         await connection.execute(text(statement))
 
     with pytest.raises(StateDiverged):
-        await store.save(connection, book, recorded, lane=3)
+        await store.save(connection, book, recorded, lane=LANE)
 
 
 async def test_an_account_created_behind_the_books_back_is_a_violation(connection: AsyncConnection) -> None:
@@ -265,7 +268,7 @@ async def test_an_account_created_behind_the_books_back_is_a_violation(connectio
     recorded = h.decide_all(stale, [Command("acme", "c9", Position("commands", 0, 9), CreateAccount("main", "EUR"))])
 
     with pytest.raises(Exception, match="an_account_id_is_used_once") as refused:
-        await store.save(connection, stale, recorded, lane=3)
+        await store.save(connection, stale, recorded, lane=LANE)
 
     assert violated_rule(refused.value) == "an_account_id_is_used_once"
 

@@ -43,7 +43,9 @@ async def test_rules_hold_from_an_offset_on(connection: AsyncConnection) -> None
 
 
 async def test_rules_are_kept_to_the_microsecond(connection: AsyncConnection) -> None:
-    fine = Rules(suspension_notice=timedelta(days=400, microseconds=1))
+    fine = Rules(
+        suspension_notice=timedelta(days=400, microseconds=1), tombstone_after=timedelta(days=30, microseconds=2)
+    )
     await rules.hold_from(connection, 3, 0, fine)
 
     assert await rules.in_force(connection, 3, 0) == fine

@@ -11,7 +11,7 @@ from sqlalchemy import URL, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.store.conftest import say_to_server
-from worker.store import accounts, holds, inbox, lanes, projects, queries
+from worker.store import accounts, due, holds, inbox, lanes, paid, phases, projects, queries
 from worker.store.engine import create_engine
 from worker.store.journal import _select
 
@@ -21,19 +21,24 @@ ROWS = 100_000
 FILL = [
     """
     INSERT INTO accounts (organization, account, sequence, phase, phase_since, currency, net_days, invoice_day_of_month,
-        invoice_frequency, labels, holds_active, scheduled, created_at, active_bindings)
+        invoice_frequency, labels, holds_active, scheduled, created_at, active_bindings, lane, due_at)
     SELECT 'org-' || n % 100, 'account-' || n, 1, 'Provisioning', now(), 'EUR', 30, 1,
-        'Monthly', '{}', 0, '[]', now(), 0
+        'Monthly', '{}', 0, '[]', now(), 0, n % 12, CASE WHEN n % 10 = 0 THEN now() END
     FROM generate_series(1, :rows) AS n
     """,
     """
-    INSERT INTO projects
-    SELECT 'org-' || n % 100, 'project-' || n, 1, now(), false FROM generate_series(1, :rows) AS n
+    INSERT INTO projects (organization, project, lane, sequence, registered_at, locked, at_risk, tombstoned)
+    SELECT 'org-' || n % 100, 'project-' || n, n % 12, 1, now(), false, false, false
+    FROM generate_series(1, :rows) AS n
     """,
     """
     INSERT INTO bindings (organization, project, since, binding, account, currency)
     SELECT 'org-' || n % 100, 'project-' || n, now(), gen_random_uuid(), 'account-' || n % 1000, 'EUR'
     FROM generate_series(1, :rows) AS n
+    """,
+    """
+    INSERT INTO phases
+    SELECT 'org-' || n % 100, 'account-' || n, 2, now(), 'Provisioning', 'CREATED' FROM generate_series(1, :rows) AS n
     """,
     """
     INSERT INTO inbox
@@ -51,7 +56,10 @@ STATEMENTS: dict[str, TextClause] = {
     "save projects": projects._SAVE,
     "load accounts": accounts._LOAD,
     "change accounts": accounts._CHANGE,
-    "load samples": accounts._SAMPLE,
+    "load what an account pays for": paid._FIRST,
+    "load what is due": due._DUE,
+    "load whom notices are owed": due._NOTICES,
+    "ask when something is due": due._NEXT,
     "release holds": holds._LIFT,
     "load the inbox": inbox._LOAD,
     "read the journal": _select(0),
@@ -59,6 +67,8 @@ STATEMENTS: dict[str, TextClause] = {
     "ask for projects": queries._OPEN,
     "ask for projects at an instant": queries._AT,
     "ask for a history": queries._HISTORY,
+    "ask for phases": phases._READ,
+    "ask for past holds": queries._PAST_HOLDS,
 }
 LOOKED_UP_BY_KEYS = {
     "one_binding_begins_at_an_instant": "since = :since",
@@ -75,22 +85,37 @@ CHECKS = {
 NO_TABLE = {"Function Scan", "CTE Scan", "Subquery Scan", "Values Scan"}
 
 
-@pytest.fixture(scope="module", params=["empty", "filled", "analyzed"])
-async def plans(request: pytest.FixtureRequest, server: URL, template: str) -> AsyncIterator[dict[str, dict[str, Any]]]:
-    """The generic plan of every statement."""
+@pytest.fixture(scope="module")
+async def ages(server: URL, template: str) -> AsyncIterator[dict[str, dict[str, dict[str, Any]]]]:
+    """The generic plan of every statement while the tables are empty, then filled, then analyzed."""
     name = f"store_plans_{uuid4().hex}"
     await say_to_server(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     engine = create_engine(server.set(database=name).render_as_string(hide_password=False))
     try:
         async with engine.connect() as connection:
-            for statement in FILL:
-                await connection.execute(text(statement), {"rows": 0 if request.param == "empty" else ROWS})
-            if request.param == "analyzed":
-                await connection.execute(text("ANALYZE"))
-            yield {name: await plan_of(connection, statement) for name, statement in (STATEMENTS | CHECKS).items()}
+            await fill(connection, 0)
+            empty = await plans_of(connection)
+            await fill(connection, ROWS)
+            filled = await plans_of(connection)
+            await connection.execute(text("ANALYZE"))
+            yield {"empty": empty, "filled": filled, "analyzed": await plans_of(connection)}
     finally:
         await engine.dispose()
         await say_to_server(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["empty", "filled", "analyzed"])
+def plans(request: pytest.FixtureRequest, ages: dict[str, dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    return ages[request.param]
+
+
+async def fill(connection: AsyncConnection, rows: int) -> None:
+    for statement in FILL:
+        await connection.execute(text(statement), {"rows": rows})
+
+
+async def plans_of(connection: AsyncConnection) -> dict[str, dict[str, Any]]:
+    return {name: await plan_of(connection, statement) for name, statement in (STATEMENTS | CHECKS).items()}
 
 
 async def plan_of(connection: AsyncConnection, statement: TextClause) -> dict[str, Any]:

@@ -10,11 +10,14 @@ from tests.store.test_book import CARD, play
 from worker.domain.commands import (
     BindProject,
     CreateAccount,
+    DeleteProject,
+    LockProject,
     ReactivateAccount,
+    ScheduleSuspension,
     SuspendAccount,
     UnbindProject,
 )
-from worker.domain.values import Approval, HoldReason
+from worker.domain.values import Approval, HoldReason, NoticeKind, Notices
 from worker.store import lanes, queries
 
 pytestmark = pytest.mark.stack
@@ -126,6 +129,56 @@ async def test_the_history_of_a_project(told: AsyncConnection) -> None:
     assert history.open is not None
     assert (history.open.account, history.open.since) == ("main", hour(6))
     assert (await queries.history(told, "acme", "ghost", lane=3)).project is None
+
+
+@pytest.mark.parametrize(("at", "account"), [(hour(2), "main"), (hour(11.9), "main"), (hour(12), None), (None, None)])
+async def test_a_deletion_changes_nothing_about_who_paid_before(
+    told: AsyncConnection, at: datetime | None, account: str | None
+) -> None:
+    await play(told, LockProject("site", "audit"), DeleteProject("site"), first=11)
+
+    payer = await queries.payer(told, "acme", "site", at, lane=3)
+    paid = await queries.projects(told, "acme", "main", lane=3, at=at)
+
+    assert (payer.account, payer.locked, payer.deleted_at) == (account, False, hour(12))
+    assert ("site" in [project.project for project in paid.projects]) == (account is not None)
+
+
+async def test_whoever_asks_for_a_payer_hears_of_a_lock(told: AsyncConnection) -> None:
+    await play(told, LockProject("site", "audit"), first=11)
+
+    payers = [await queries.payer(told, "acme", "site", at, lane=3) for at in (None, hour(0), hour(4), hour(11))]
+    history = await queries.history(told, "acme", "site", lane=3)
+
+    assert [payer.account for payer in payers] == ["main", None, "spare", "main"]
+    assert [(payer.locked, payer.at_risk, payer.deleted_at) for payer in payers] == [(True, False, None)] * 4
+    assert history.project is not None
+    assert history.project.locked
+
+
+async def test_an_account_shows_what_is_to_come(told: AsyncConnection) -> None:
+    schedule = ScheduleSuspension("main", HoldReason.ADMINISTRATIVE, hour(48), "soon")
+    await play(told, schedule, first=11)
+
+    standing = await queries.account(told, "acme", "main", lane=3)
+
+    assert standing.account is not None
+    assert [(s.reason, s.due_at) for s in standing.account.scheduled] == [(HoldReason.ADMINISTRATIVE, hour(48))]
+    assert standing.account.notices == Notices(NoticeKind.AT_RISK)
+
+
+async def test_an_account_was_in_one_phase_after_the_other(told: AsyncConnection) -> None:
+    phases = await queries.phases(told, "acme", "main", lane=3)
+
+    assert [(p.phase, p.reason, p.since, p.until) for p in phases.phases] == [
+        ("Provisioning", "CREATED", hour(0), hour(0)),
+        ("Ready", "ACTIVATED", hour(0), hour(7)),
+        ("Suspended", "NON_PAYMENT", hour(7), hour(8)),
+        ("Ready", "REACTIVATED", hour(8), hour(9)),
+        ("Suspended", "NON_PAYMENT", hour(9), None),
+    ]
+    assert phases.complete_through == lanes.BEFORE_ALL
+    assert (await queries.phases(told, "umbrella", "main", lane=3)).phases == ()
 
 
 async def test_every_lane_is_listed(told: AsyncConnection) -> None:

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from tests.store.conftest import say_to_server
 from tests.store.test_book import CARD, play
 from tests.store.test_journal import rows_at
 from worker.domain.commands import BindProject, CreateAccount, SuspendAccount, UnbindProject
@@ -23,24 +24,29 @@ REFUSED = re.compile("permission denied|must be owner")
 PASSWORD = "it's a \\ secret"  # noqa: S105  with what needs quoting
 
 
-@pytest.fixture
-async def runtime(database: str, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    role = f'runtime "{uuid4().hex[:8]}"'
-    async with engine.begin() as owner:
+@pytest.fixture(scope="module")
+async def role(server: URL, template: str) -> AsyncIterator[AsyncEngine]:
+    """The role in a database of its own."""
+    name, database = f'runtime "{uuid4().hex[:8]}"', f"store_{uuid4().hex}"
+    await say_to_server(server, f"CREATE DATABASE {database} TEMPLATE {template}")
+    url = server.set(database=database)
+    owned = create_engine(url.render_as_string(hide_password=False))
+    async with owned.begin() as owner:
         await journal.ensure_pieces(owner, 1, 0, 1)
-        await grant_runtime(owner, role, PASSWORD, lock_seconds_max=2)
-        await grant_runtime(owner, role, PASSWORD, lock_seconds_max=3)
-    url = make_url(database).set(username=role, password=PASSWORD)
-    as_runtime = create_engine(url.render_as_string(hide_password=False))
-    try:
-        async with as_runtime.connect() as connection:
-            yield connection
-    finally:
-        await as_runtime.dispose()
-        async with engine.begin() as owner:
-            name = (await owner.execute(text("SELECT quote_ident(:role)"), {"role": role})).scalar_one()
-            await owner.execute(text(f"DROP OWNED BY {name}"))
-            await owner.execute(text(f"DROP ROLE {name}"))
+        await grant_runtime(owner, name, PASSWORD, lock_seconds_max=2)
+        await grant_runtime(owner, name, PASSWORD, lock_seconds_max=3)
+    await owned.dispose()
+    engine = create_engine(url.set(username=name, password=PASSWORD).render_as_string(hide_password=False))
+    yield engine
+    await engine.dispose()
+    quoted = '"' + name.replace('"', '""') + '"'
+    await say_to_server(server, f"DROP DATABASE {database} WITH (FORCE)", f"DROP ROLE {quoted}")
+
+
+@pytest.fixture
+async def runtime(role: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    async with role.connect() as connection:
+        yield connection
 
 
 async def test_the_runtime_role_does_all_that_a_worker_does(runtime: AsyncConnection) -> None:
@@ -60,7 +66,7 @@ async def test_the_runtime_role_does_all_that_a_worker_does(runtime: AsyncConnec
 
 
 @pytest.mark.parametrize(
-    "table", ["accounts", "holds", "projects", "bindings", "journal", "lanes", "rules", "installation"]
+    "table", ["accounts", "holds", "phases", "projects", "bindings", "journal", "lanes", "rules", "installation"]
 )
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "TRUNCATE {}", "DROP TABLE {}", "ALTER TABLE {} ADD x int"])
 async def test_the_runtime_role_takes_nothing_away(runtime: AsyncConnection, table: str, statement: str) -> None:
@@ -77,7 +83,9 @@ async def test_the_runtime_role_takes_nothing_away(runtime: AsyncConnection, tab
         "UPDATE bindings SET account = 'other'",
         "UPDATE bindings SET since = now()",
         "UPDATE holds SET message = ''",
+        "UPDATE phases SET reason = 'REACTIVATED'",
         "UPDATE projects SET registered_at = now()",
+        "UPDATE projects SET lane = 4",
         "UPDATE installation SET id = gen_random_uuid()",
         "INSERT INTO installation (singleton) VALUES (false)",
         "UPDATE alembic_version SET version_num = 'x'",

@@ -1,9 +1,12 @@
 """Events are written as the contract says, to the letter."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import get_args
+from datetime import timedelta
+from typing import Any, get_args
 from uuid import NAMESPACE_URL, uuid5
 
+import pytest
 from hypothesis import given
 
 from schemas import events as schemas
@@ -32,17 +35,29 @@ from worker.domain.book import Recorded
 from worker.domain.decision import Rejected
 from worker.domain.events import (
     BindingEstablished,
+    BindingLocked,
     BindingSuperseded,
+    BindingUnlocked,
     Event,
     HoldReleased,
+    PayerAtRisk,
+    PayerMissing,
+    PayerRestored,
     PhaseChanged,
+    ProjectDeleted,
+    ProjectEvent,
+    SuspensionCancelled,
+    SuspensionScheduled,
 )
 from worker.domain.values import (
     Approval,
+    HoldReason,
     Origin,
     Phase,
     Position,
+    ScheduledSuspension,
     Settlement,
+    Unpaid,
     derive_id,
 )
 from worker.wire.events import FORMS
@@ -109,7 +124,7 @@ def test_due_work_is_the_workers_own_and_may_be_for_another_organization() -> No
 
 def test_every_event_of_the_rules_has_a_form() -> None:
     assert set(FORMS) == set(get_args(Event))
-    assert {form.type for form in FORMS.values()} <= set(schemas.EVENTS)
+    assert {form.type for form in FORMS.values()} == set(schemas.EVENTS)
 
 
 @law
@@ -168,6 +183,77 @@ def test_a_release_is_automatic_or_approved() -> None:
         "releasedBy": "system:billing-worker",
         "automatic": True,
     }
+
+
+SUSPENSION = ScheduledSuspension(HoldReason.NON_PAYMENT, AT + timedelta(days=1), "Please pay.", None, AT)
+
+
+@pytest.mark.parametrize(
+    ("happened", "kind", "data"),
+    [
+        (
+            SuspensionScheduled("main", SUSPENSION),
+            "account.suspension-scheduled",
+            {
+                "account": "main",
+                "reason": "NON_PAYMENT",
+                "dueAt": "2026-11-23T10:00:00.123456Z",
+                "message": "Please pay.",
+                "scheduledBy": None,
+                "scheduledAt": AT_WRITTEN,
+            },
+        ),
+        (
+            SuspensionCancelled("main", HoldReason.NON_PAYMENT),
+            "account.suspension-cancelled",
+            {"account": "main", "reason": "NON_PAYMENT"},
+        ),
+        (ProjectDeleted("website"), "project.deleted", {"project": "website"}),
+        (
+            BindingLocked(NEW, "website", "main", "Audit."),
+            "binding.locked",
+            {"binding": NEW, "project": "website", "account": "main", "note": "Audit."},
+        ),
+        (
+            BindingUnlocked(NEW, "website", "main", "Done."),
+            "binding.unlocked",
+            {"binding": NEW, "project": "website", "account": "main", "note": "Done."},
+        ),
+        (
+            PayerAtRisk("website", "main", Phase.SUSPENDED, (HoldReason.NON_PAYMENT, HoldReason.ADMINISTRATIVE), AT, 7),
+            "project.payer-at-risk",
+            {
+                "account": "main",
+                "phase": "Suspended",
+                "reasons": ["NON_PAYMENT", "ADMINISTRATIVE"],
+                "since": AT_WRITTEN,
+                "accountSequence": 7,
+            },
+        ),
+        (
+            PayerRestored("website", "main", Phase.READY, (), AT, 9),
+            "project.payer-restored",
+            {"account": "main", "phase": "Ready", "reasons": [], "since": AT_WRITTEN, "accountSequence": 9},
+        ),
+        *(
+            (
+                PayerMissing("website", AT, why),
+                "project.payer-missing",
+                {"project": "website", "since": AT_WRITTEN, "reason": why.value},
+            )
+            for why in Unpaid
+        ),
+    ],
+)
+def test_an_event_is_written_with_its_type_subject_and_data(
+    happened: Event, kind: str, data: Mapping[str, Any]
+) -> None:
+    envelope = written(event(Recorded("acme", happened, 5, AT)).record)
+
+    schemas.parse(envelope)
+    assert (envelope["type"], envelope["data"]) == (f"billing.{kind}.v1", data)
+    is_of_a_project = isinstance(happened, ProjectEvent)
+    assert envelope["subject"] == ("projects/acme/website" if is_of_a_project else "accounts/acme/main")
 
 
 def test_superseded_until_is_established_since_to_the_letter() -> None:

@@ -26,6 +26,8 @@ from worker.domain.projects import CLOSED_INTERVALS_MAX
 from worker.domain.values import (
     BindingEnd,
     Interval,
+    NoticeKind,
+    Notices,
 )
 from worker.wire.horizons import Horizon, read_horizon
 from worker.wire.outgoing import Topic
@@ -39,6 +41,22 @@ def test_a_whole_account_is_written() -> None:
     assert (record.topic, record.key, envelope["sequence"]) == (Topic.ACCOUNTS, b"acme/main", 9)
     assert envelope["data"]["deletedAt"] == AT_WRITTEN
     assert "deletedAt" not in written(WRITER.account_state(cause(), replace(ACCOUNT, deleted_at=None), 1))["data"]
+
+
+def test_what_is_scheduled_is_written_and_what_is_owed_to_projects_is_not() -> None:
+    owing = replace(ACCOUNT, notices=Notices(NoticeKind.AT_RISK, after="website"))
+    data = written(WRITER.account_state(cause(), owing, 1))["data"]
+
+    assert data["scheduled"] == [
+        {
+            "reason": "NON_PAYMENT",
+            "dueAt": AT_WRITTEN,
+            "message": "Bald",
+            "scheduledBy": "user:anna",
+            "scheduledAt": AT_WRITTEN,
+        }
+    ]
+    assert data == written(WRITER.account_state(cause(), ACCOUNT, 1))["data"]
 
 
 def test_the_payer_and_the_timeline_are_written() -> None:

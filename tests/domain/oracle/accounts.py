@@ -175,7 +175,8 @@ class Oracle(Holds):
             placed = [e for e in self.events[had:] if e["type"] == "billing.account.hold-placed.v1"]
             self.enter(account, phase, placed[0]["data"]["hold"]["reason"])
         else:
-            self.enter(account, phase, "REACTIVATED" if account["activated"] else "ACTIVATED", approval)
+            is_first = phase == "Ready" and not account["activated"]
+            self.enter(account, phase, "ACTIVATED" if is_first else "REACTIVATED", approval)
 
     def lose_profile(self, account: Json, before: Json | None) -> str | None:
         serving = account["serving"]

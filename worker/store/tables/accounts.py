@@ -87,8 +87,7 @@ accounts = Table(
     CheckConstraint("pending_status = 'Pending' AND pending_cause IS NULL", name="a_waiting_profile_is_pending"),
     CheckConstraint("num_nulls(notices_kind, notices_after) IN (0, 2)", name="notices_are_whole"),
     CheckConstraint(
-        "notices_kind IS NULL OR (notices_kind = 'AT_RISK' AND phase = 'Suspended')"
-        " OR (notices_kind = 'RESTORED' AND phase = 'Ready')",
+        "notices_kind IS NULL OR (notices_kind, phase) IN (('AT_RISK', 'Suspended'), ('RESTORED', 'Ready'))",
         name="notices_tell_of_the_present_phase",
     ),
     CheckConstraint("notices_kind IS NULL OR due_at IS NOT NULL", name="notices_are_due"),
@@ -101,14 +100,7 @@ accounts = Table(
     CheckConstraint(
         "active_bindings = 0 OR (deleted_at IS NULL AND phase <> 'Archived')", name="who_is_gone_pays_for_nothing"
     ),
-    Index(
-        "due_accounts_by_lane",
-        "lane",
-        "due_at",
-        "organization",
-        "account",
-        postgresql_where=text("due_at IS NOT NULL"),
-    ),
+    Index("due_accounts", "lane", "due_at", "organization", "account", postgresql_where=text("due_at IS NOT NULL")),
     postgresql_with={"fillfactor": "70"},
 )
 
@@ -168,7 +160,7 @@ holds = Table(
     ),
 )
 
-# That a phase begins where the one before it ended needs no key: it begins with the event that ends the other.
+# That a phase begins where the one before it ends needs no key: no end is kept.
 phases = Table(
     "phases",
     metadata,

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import UUID
 
 from worker.store.tables.columns import Id, Instant, is_label, metadata
 
-# That a deleted project stays as it is, and that nobody pays for it, is held by triggers: they cost what deletes costs.
+# Triggers see to it that a deleted project stays as it is and that nobody pays for it: only a deletion costs anything.
 projects = Table(
     "projects",
     metadata,
@@ -46,14 +46,7 @@ projects = Table(
         "due_at IS NULL OR (due_at >= deleted_at AND deleted_at IS NOT NULL AND NOT tombstoned)",
         name="a_tombstone_is_due_once_after_the_deletion",
     ),
-    Index(
-        "due_projects_by_lane",
-        "lane",
-        "due_at",
-        "organization",
-        "project",
-        postgresql_where=text("due_at IS NOT NULL"),
-    ),
+    Index("due_projects", "lane", "due_at", "organization", "project", postgresql_where=text("due_at IS NOT NULL")),
     postgresql_with={"fillfactor": "70"},
 )
 
