@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from typing import TypeVar
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker import failpoints
 from worker.broker import clients
@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 RETRY_SECONDS_MAX = 10.0
 REJOIN_SECONDS = 1.0
+CLOSE_SECONDS_MAX = 2.0
 
 T = TypeVar("T")
 
@@ -88,10 +89,9 @@ async def _work(settings: Settings, readiness: Readiness, stack: AsyncExitStack,
             statement_seconds=settings.database.command_timeout_seconds,
         ),
     )
-    stack.push_async_callback(engine.dispose)
+    stack.push_async_callback(_let_go, engine)
 
     async def assemble() -> Parts:
-        partitions = await _partitions_of(settings)
         async with engine.begin() as connection:
             await _check_schema(connection)
             declared = await installation.declare(connection, settings.topics.commands, partitions)
@@ -106,11 +106,14 @@ async def _work(settings: Settings, readiness: Readiness, stack: AsyncExitStack,
             writer=Writer(declared.id, settings.publishing.source),
         )
 
-    parts = await _patiently(assemble, "prepare", _addresses(settings), readiness)
+    kafka = f"Kafka at {settings.kafka.bootstrap_servers}"
+    postgres = f"PostgreSQL at {settings.database.url.rpartition('@')[2]}"
+    partitions = await _patiently(lambda: _partitions_of(settings), "topics", kafka, readiness)
+    parts = await _patiently(assemble, "database", postgres, readiness)
     ownership = Ownership(parts)
-    intake = Intake(settings, ownership, ownership.offer)
+    intake = Intake(settings, ownership, ownership.offer, ownership.cannot_read)
     ownership.attach(intake)
-    await _patiently(intake.start, "join", _addresses(settings), readiness)
+    await _patiently(intake.start, "join", kafka, readiness)
     stack.push_async_callback(intake.stop)
     stack.push_async_callback(ownership.release)
     await ownership.assigned.wait()
@@ -123,7 +126,16 @@ async def _work(settings: Settings, readiness: Readiness, stack: AsyncExitStack,
         # Another worker took a lane that this one thought its own: whoever is right, the group knows.
         log.warning("fenced", action="joining the group anew")
         await asyncio.sleep(REJOIN_SECONDS)
-        await _patiently(intake.rejoin, "rejoin", _addresses(settings), readiness)
+        await _patiently(intake.rejoin, "rejoin", kafka, readiness)
+
+
+async def _let_go(engine: AsyncEngine) -> None:
+    """Close the connections; those of a database that has fallen silent would each wait for the whole time limit."""
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS_MAX):
+            await engine.dispose()
+    except TimeoutError:
+        await engine.dispose(close=False)
 
 
 async def _patiently(attempt: Callable[[], Awaitable[T]], what: str, where: str, readiness: Readiness) -> T:
@@ -187,8 +199,3 @@ def _unready_lanes(ownership: Ownership) -> dict[str, str]:
         for partition, lane in sorted(ownership.lanes.items())
         if lane.progress.state is not LaneState.RUNNING
     }
-
-
-def _addresses(settings: Settings) -> str:
-    database = settings.database.url.rpartition("@")[2]
-    return f"Kafka at {settings.kafka.bootstrap_servers}, PostgreSQL at {database}"

@@ -93,7 +93,7 @@ class Lanes(_Section):
     batch_records_max: int = Field(500, ge=1, le=10_000)
     queue_records_max: int = Field(2_000, ge=10, le=100_000)
     command_bytes_max: int = Field(512 * 1024, ge=1_024, le=16_000_000)
-    poll_ms: int = Field(10, ge=1, le=1_000)
+    poll_ms: int = Field(5, ge=1, le=1_000)
     tick_seconds: float = Field(10, gt=0, le=3_600)
     clock_ahead_seconds_max: float = Field(300, gt=0, le=86_400)
     drain_seconds_max: float = Field(5, gt=0, le=300)

@@ -62,7 +62,7 @@ async def test_a_database_that_is_away_is_named_and_waited_for(deployment: Deplo
     assert all(f"PostgreSQL at {database.address}/" in wait["cause"] for wait in waits)
     assert is_longer_each_time(waits)
     assert not is_ready
-    assert database.address in waiting_for["prepare"]
+    assert database.address in waiting_for["database"]
     assert f":{url.password}@" not in log
 
 
@@ -79,7 +79,7 @@ async def test_a_broker_that_is_away_is_named_and_waited_for(deployment: Deploym
     assert all(f"Kafka at {kafka.address}" in wait["cause"] for wait in waits)
     assert is_longer_each_time(waits)
     assert not is_ready
-    assert kafka.address in waiting_for["prepare"]
+    assert kafka.address in waiting_for["topics"]
 
 
 async def test_a_database_without_a_schema_is_told_to_be_migrated(stack: Addresses, deployment: Deployment) -> None:
@@ -87,7 +87,7 @@ async def test_a_database_without_a_schema_is_told_to_be_migrated(stack: Address
         with deployment.worker(DATABASE__URL=empty) as worker:
             wait, *_ = await told(worker, "waiting")
             assert "schema is empty" in wait["cause"]
-            assert "`billing-worker migrate`" in worker.readiness()[1]["prepare"]
+            assert "`billing-worker migrate`" in worker.readiness()[1]["database"]
             await schema.upgrade(empty)
             assert await works(deployment, worker)
 
@@ -101,7 +101,7 @@ async def test_a_missing_topic_is_told_with_what_makes_it(deployment: Deployment
     with deployment.worker() as worker:
         wait, *_ = await told(worker, "waiting")
         assert f"topic {commands.name} is missing: `billing-worker topics apply`" in wait["cause"]
-        assert "`billing-worker topics apply`" in worker.readiness()[1]["prepare"]
+        assert "`billing-worker topics apply`" in worker.readiness()[1]["topics"]
         await topics.apply(admin, await topics.compare(admin, [commands]))
         assert await works(deployment, worker)
     await admin.close()

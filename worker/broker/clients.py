@@ -5,7 +5,10 @@ from typing import Any, Literal
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
+from worker.broker.records import read_any_header_name
 from worker.settings import Kafka
+
+read_any_header_name()
 
 RETRY_BACKOFF_MS = 5
 """A transaction begun right after another waits this long for its markers; at the default of 100 ms that is felt."""

@@ -5,11 +5,13 @@ The position is in the lane's row, so there is nothing to acknowledge; FastStrea
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby
 from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import ConsumerStoppedError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
@@ -27,10 +29,12 @@ class Intake:
         settings: Settings,
         listener: ConsumerRebalanceListener,
         offer: Callable[[int, Sequence[ConsumerRecord]], None],
+        cannot_read: Callable[[int, Exception], None],
     ) -> None:
         kafka, self._topic = settings.kafka, settings.topics.commands
         self._source = settings.publishing.source
         self._offer = offer
+        self._cannot_read = cannot_read
         self._broker = KafkaBroker(
             kafka.bootstrap_servers,
             client_id=kafka.client_id,
@@ -65,6 +69,7 @@ class Intake:
     async def start(self) -> None:
         """Join the group. Raises KafkaError when no broker answers."""
         await self._broker.start()
+        self._read_each_by_itself()
 
     async def stop(self) -> None:
         """Leave the group; the lanes must have been drained."""
@@ -74,6 +79,32 @@ class Intake:
         """Leave the group and join it anew."""
         await self._subscriber.stop()
         await self._subscriber.start()
+        self._read_each_by_itself()
+
+    def _read_each_by_itself(self) -> None:
+        """Have each partition read by itself, for as long as this consumer lives.
+
+        Where records of one partition cannot be read, `getmany` drops for good what it has taken of all the others.
+        """
+        if (consumer := self._subscriber.consumer) is not None:
+            consumer.getmany = partial(self._getmany, consumer)
+
+    async def _getmany(
+        self,
+        consumer: AIOKafkaConsumer,
+        timeout_ms: int,  # noqa: ARG002 - who finds nothing sleeps as long by himself
+        max_records: int,
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        found: dict[TopicPartition, list[ConsumerRecord]] = {}
+        for log_ in consumer.assignment() - consumer.paused():
+            try:
+                found |= await AIOKafkaConsumer.getmany(consumer, log_, max_records=max_records)
+            except ConsumerStoppedError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this partition's alone
+                consumer.pause(log_)
+                self._cannot_read(log_.partition, error)
+        return found
 
     def flow(self, partition: int) -> "PartitionFlow":
         """How a lane steers its partition."""

@@ -88,6 +88,7 @@ class Lane:
         self._queue: deque[ConsumerRecord] = deque()
         self._wake = asyncio.Event()
         self._draining = False
+        self._unreadable: Exception | None = None
         self._next_offset: int | None = None
         self._is_paused = True
         self._published: tuple[int, int | None] = (0, None)
@@ -105,6 +106,11 @@ class Lane:
         if len(self._queue) >= self._limits.queue_records_max and not self._is_paused:
             self._is_paused = True
             self._flow.pause()
+        self._wake.set()
+
+    def cannot_read(self, error: Exception) -> None:
+        """Fail with this, once what was read before is decided: what follows in the log could not be read."""
+        self._unreadable = error
         self._wake.set()
 
     def drain(self) -> None:
@@ -201,6 +207,8 @@ class Lane:
     async def _next_records(self) -> list[ConsumerRecord]:
         """What is there, at most a batch of it; empty when the lane is to be drained."""
         while not self._queue and not self._draining:
+            if self._unreadable is not None:
+                raise self._unreadable
             self._wake.clear()
             await self._wake.wait()
         if self._draining:
@@ -270,6 +278,7 @@ class Lane:
     def _forget(self) -> None:
         """What was read and not decided is read again after the next take-over."""
         self._next_offset = None
+        self._unreadable = None
         self._queue.clear()
         self._flow.pause()
         self._is_paused = True

@@ -35,6 +35,11 @@ class Ownership(ConsumerRebalanceListener):
         if lane := self.lanes.get(partition):
             lane.offer(records)
 
+    def cannot_read(self, partition: int, error: Exception) -> None:
+        """What follows in a lane's log cannot be read."""
+        if lane := self.lanes.get(partition):
+            lane.cannot_read(error)
+
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Only begins the take-overs: heartbeats stop while a callback runs."""
         self.rebalances += 1
