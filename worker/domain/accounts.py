@@ -1,7 +1,7 @@
 """An account, how events change it, and the commands about its own values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import assert_never
 
 from worker.domain.commands import (
@@ -28,6 +28,7 @@ from worker.domain.events import (
     SuspensionCancelled,
     SuspensionScheduled,
 )
+from worker.domain.value import value
 from worker.domain.values import (
     HOLDS_MAX,
     NO_LABELS,
@@ -44,7 +45,7 @@ from worker.domain.values import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Account:
     """One billing account as it stands. `sequence` is the number of its last event.
 
@@ -81,7 +82,7 @@ class Account:
         return tuple(hold for hold in self.holds if hold.blocks_rebind)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Usage:
     """How many projects an account pays for, and when the last one left."""
 

@@ -22,6 +22,7 @@ from worker.domain.events import (
     ProjectRegistered,
 )
 from worker.domain.projects import Project
+from worker.domain.value import value
 from worker.domain.values import Instant, Notices, Rules
 
 Key: TypeAlias = tuple[str, str]
@@ -31,7 +32,7 @@ SAMPLE_MAX = 10
 """How many projects a refusal lists as a sample, first in byte order."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Recorded:
     """An event with its place in its subject's sequence."""
 

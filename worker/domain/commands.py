@@ -1,10 +1,11 @@
 """What people may ask for. Their shape was checked when they were read; whether they may happen is for the rules."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Final, TypeAlias
 
+from worker.domain.value import value
 from worker.domain.values import (
     NO_LABELS,
     Approval,
@@ -29,7 +30,7 @@ class Keep(Enum):
 KEEP: Final = Keep.KEEP
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CreateAccount:
     """`billing.account.create.v1`."""
 
@@ -42,7 +43,7 @@ class CreateAccount:
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UpdateAccount:
     """`billing.account.update.v1`: what was absent is kept, None clears."""
 
@@ -52,7 +53,7 @@ class UpdateAccount:
     labels: Mapping[str, str] | Keep | None = KEEP
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChangeCurrency:
     """`billing.account.change-currency.v1`."""
 
@@ -60,7 +61,7 @@ class ChangeCurrency:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChangePaymentTerms:
     """`billing.account.change-payment-terms.v1`."""
 
@@ -68,7 +69,7 @@ class ChangePaymentTerms:
     terms: PaymentTerms
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AttachPaymentProfile:
     """`billing.account.attach-payment-profile.v1`."""
 
@@ -76,7 +77,7 @@ class AttachPaymentProfile:
     profile: PaymentProfile
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReportPaymentProfile:
     """`billing.account.report-payment-profile.v1`."""
 
@@ -87,14 +88,14 @@ class ReportPaymentProfile:
     valid_until: Instant | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DetachPaymentProfile:
     """`billing.account.detach-payment-profile.v1`."""
 
     account: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SuspendAccount:
     """`billing.account.suspend.v1`."""
 
@@ -105,7 +106,7 @@ class SuspendAccount:
     blocks_rebind: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReactivateAccount:
     """`billing.account.reactivate.v1`: by reason, by hold, or all when both are None."""
 
@@ -115,7 +116,7 @@ class ReactivateAccount:
     approval: Approval | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ScheduleSuspension:
     """`billing.account.schedule-suspension.v1`."""
 
@@ -125,7 +126,7 @@ class ScheduleSuspension:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CancelSuspension:
     """`billing.account.cancel-suspension.v1`."""
 
@@ -133,7 +134,7 @@ class CancelSuspension:
     reason: HoldReason
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ArchiveAccount:
     """`billing.account.archive.v1`."""
 
@@ -142,14 +143,14 @@ class ArchiveAccount:
     approval: Approval | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DeleteAccount:
     """`billing.account.delete.v1`."""
 
     account: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BindProject:
     """`billing.project.bind.v1`. `expected_binding`: KEEP is any, None is unbound."""
 
@@ -159,7 +160,7 @@ class BindProject:
     expected_binding: str | Keep | None = KEEP
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UnbindProject:
     """`billing.project.unbind.v1`. `expected_binding`: KEEP is any, None is unbound."""
 
@@ -167,7 +168,7 @@ class UnbindProject:
     expected_binding: str | Keep | None = KEEP
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LockProject:
     """`billing.project.lock.v1`."""
 
@@ -175,7 +176,7 @@ class LockProject:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UnlockProject:
     """`billing.project.unlock.v1`."""
 
@@ -183,7 +184,7 @@ class UnlockProject:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MoveProjects:
     """`billing.account.move-projects.v1`. `projects`: None is all that the source pays for."""
 
@@ -193,14 +194,14 @@ class MoveProjects:
     expected_count: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RegisterProject:
     """`billing.project.register.v1`."""
 
     project: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DeleteProject:
     """`billing.project.delete.v1`."""
 
@@ -227,7 +228,7 @@ ProjectAction: TypeAlias = BindProject | ProjectChange
 Action: TypeAlias = AccountAction | ProjectAction | MoveProjects
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Command:
     """One readable command with well-formed data, as it lies in the log."""
 

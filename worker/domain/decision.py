@@ -1,11 +1,12 @@
 """What a rule answers: events, or every reason why not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TypeAlias
 
 from worker.domain.events import Event
+from worker.domain.value import value
 from worker.domain.values import Instant, Origin, Rules
 
 
@@ -51,7 +52,7 @@ class Reason(StrEnum):
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Refusal:
     """One reason why not. `details` holds domain values; what is secret or was refused is never among them."""
 
@@ -60,14 +61,14 @@ class Refusal:
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Accepted:
     """What happens, in order. Empty when the effect is already there."""
 
     events: tuple[Event, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rejected:
     """Every reason that this stage found, in the order of `Reason`; never empty."""
 
@@ -94,7 +95,7 @@ def refuse(reason: Reason, **details: object) -> Rejected:
     return Rejected((Refusal(reason, details),))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Occasion:
     """When, by whom and under which rules something is decided."""
 

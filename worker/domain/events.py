@@ -1,9 +1,9 @@
 """What happened. Each carries the complete new value of what it changed, so that state is the fold of its events."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from worker.domain.value import value
 from worker.domain.values import (
     Approval,
     BindingEnd,
@@ -20,7 +20,7 @@ from worker.domain.values import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AccountCreated:
     """An account begins, with all its values."""
 
@@ -33,7 +33,7 @@ class AccountCreated:
     labels: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AccountUpdated:
     """What describes an account is now this."""
 
@@ -43,7 +43,7 @@ class AccountUpdated:
     labels: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CurrencyChanged:
     """The account is charged in another currency."""
 
@@ -51,7 +51,7 @@ class CurrencyChanged:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PaymentTermsChanged:
     """The account is invoiced on other terms."""
 
@@ -59,7 +59,7 @@ class PaymentTermsChanged:
     terms: PaymentTerms
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PaymentProfileAttached:
     """A profile serves or waits; both places are given as they now are."""
 
@@ -68,7 +68,7 @@ class PaymentProfileAttached:
     pending: PaymentProfile | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PaymentProfileReported:
     """The provider's word changed a profile; both places are given as they now are."""
 
@@ -78,7 +78,7 @@ class PaymentProfileReported:
     pending: PaymentProfile | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PaymentProfileDetached:
     """No profile serves or waits any more."""
 
@@ -87,7 +87,7 @@ class PaymentProfileDetached:
     pending: PaymentProfile | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HoldPlaced:
     """One more reason why the account is suspended."""
 
@@ -95,7 +95,7 @@ class HoldPlaced:
     hold: Hold
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HoldReleased:
     """One reason less. `automatic`: the payment profile became Valid."""
 
@@ -106,7 +106,7 @@ class HoldReleased:
     automatic: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SuspensionScheduled:
     """A suspension will begin by itself, in place of an earlier one for its reason."""
 
@@ -114,7 +114,7 @@ class SuspensionScheduled:
     suspension: ScheduledSuspension
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SuspensionCancelled:
     """A scheduled suspension will not begin."""
 
@@ -122,7 +122,7 @@ class SuspensionCancelled:
     reason: HoldReason
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PhaseChanged:
     """The account's place in its life changed; `since` is when the phase left had begun."""
 
@@ -140,7 +140,7 @@ class PhaseChanged:
     approval: Approval | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AccountDeleted:
     """The account is gone; its history stays."""
 
@@ -149,21 +149,21 @@ class AccountDeleted:
     last_binding_until: Instant | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ProjectRegistered:
     """A project is known from now on."""
 
     project: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ProjectDeleted:
     """A project is gone for good; its history stays."""
 
     project: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BindingEstablished:
     """An account pays for a project from `since` on."""
 
@@ -178,7 +178,7 @@ class BindingEstablished:
     previous_currency: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BindingSuperseded:
     """An account stopped paying because another took over at the same instant."""
 
@@ -192,7 +192,7 @@ class BindingSuperseded:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BindingReleased:
     """An account stopped paying and nobody took over."""
 
@@ -205,7 +205,7 @@ class BindingReleased:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BindingLocked:
     """The payer of a project stays until it is unlocked."""
 
@@ -215,7 +215,7 @@ class BindingLocked:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BindingUnlocked:
     """The payer of a project may change again."""
 
@@ -225,7 +225,7 @@ class BindingUnlocked:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PayerAtRisk:
     """A notice: the payer is suspended since `since`. The binding stays."""
 
@@ -237,7 +237,7 @@ class PayerAtRisk:
     account_sequence: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PayerRestored:
     """A notice: the payer that was at risk is Ready since `since`."""
 
@@ -249,7 +249,7 @@ class PayerRestored:
     account_sequence: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PayerMissing:
     """Nobody pays for the project."""
 

@@ -1,7 +1,6 @@
 """Moves: another account takes over the projects of an account, all or none, at one instant."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from worker.domain.accounts import Account, version_conflict, why_gone
@@ -10,13 +9,14 @@ from worker.domain.commands import MoveProjects
 from worker.domain.decision import Accepted, Decision, Occasion, Reason, Refusal, Rejected
 from worker.domain.events import ProjectEvent
 from worker.domain.projects import Project
+from worker.domain.value import value
 from worker.domain.values import Binding, Phase
 
 ITEMS_MAX: Final = 5_000
 """How many projects a refusal lists at the most, first in byte order."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Moved:
     """What a move is about. `count` is how many projects would move, also where not all of them were looked up."""
 

@@ -1,6 +1,6 @@
 """A project as billing knows it: who pays now, and who paid before."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from worker.domain.events import (
@@ -16,13 +16,14 @@ from worker.domain.events import (
     ProjectEvent,
     ProjectRegistered,
 )
+from worker.domain.value import value
 from worker.domain.values import Binding, BindingEnd, Instant, Interval
 
 CLOSED_INTERVALS_MAX = 200
 """How many closed intervals a project's record carries; the whole history is in the database and the event topic."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Project:
     """One project as it stands. `sequence` is the number of its last event.
 

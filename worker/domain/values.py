@@ -1,12 +1,14 @@
 """The values that accounts, projects and their events are made of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha1
 from typing import TypeAlias
 from uuid import UUID
+
+from worker.domain.value import value
 
 Instant: TypeAlias = datetime
 """A point in lane time: timezone-aware, UTC, whole microseconds."""
@@ -98,7 +100,7 @@ class Unpaid(StrEnum):
     REGISTERED = "REGISTERED"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PaymentTerms:
     """When invoices are made and due; replaced as a whole."""
 
@@ -107,7 +109,7 @@ class PaymentTerms:
     invoice_frequency: InvoiceFrequency = InvoiceFrequency.MONTHLY
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Contact:
     """Whom to write to about an account; replaced as a whole."""
 
@@ -115,7 +117,7 @@ class Contact:
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PaymentProfile:
     """A means of payment, known by the provider's `external_id`."""
 
@@ -131,7 +133,7 @@ class PaymentProfile:
         return self.status is ProfileStatus.VALID
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Hold:
     """One reason why an account is suspended.
 
@@ -148,7 +150,7 @@ class Hold:
     derived: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ScheduledSuspension:
     """A suspension that begins by itself at `due_at`; at most one per account and reason."""
 
@@ -166,7 +168,7 @@ class NoticeKind(StrEnum):
     RESTORED = "RESTORED"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Notices:
     """Notices that an account still owes to its projects, in byte order of their ids; `after` is the last one done."""
 
@@ -174,7 +176,7 @@ class Notices:
     after: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Approval:
     """Somebody else's word for a release."""
 
@@ -182,7 +184,7 @@ class Approval:
     reference: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Settlement:
     """Proof that everything was charged through an instant."""
 
@@ -190,7 +192,7 @@ class Settlement:
     settled_through: Instant
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Binding:
     """The open interval of a project: who pays, since when."""
 
@@ -200,7 +202,7 @@ class Binding:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Interval:
     """A closed interval `[since, until)` of a project: who paid."""
 
@@ -212,7 +214,7 @@ class Interval:
     end: BindingEnd
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Position:
     """Where a command lies in the log. Its partition is its lane."""
 
@@ -224,7 +226,7 @@ class Position:
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rules:
     """What a deployment may set, as it holds for a command."""
 
@@ -249,7 +251,7 @@ def derive_id(installation: UUID, name: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Origin:
     """What everything a command brings about is named after, so that deciding it again gives the same ids."""
 

@@ -3,7 +3,7 @@
 import time
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker import metrics
+from worker.domain.value import value
 from worker.domain.values import MICROSECOND, Instant
 from worker.failpoints import Failpoint, pass_by
 from worker.lane.deciding import CommandDefect, decide_all
@@ -36,7 +37,7 @@ _LOG_APPEND_TIME = 1
 _NO_DEFECTS: Mapping[int, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Standing:
     """Where a lane stands: its row, and the earliest instant at which something may fall due (None: nothing)."""
 

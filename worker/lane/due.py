@@ -1,16 +1,16 @@
 """What is due comes before each command or tick of its partition, so much at a time; the rest before the next."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from worker.domain.book import Book, Key, Recorded
 from worker.domain.due import NOTICES_MAX, fall_due, notices
+from worker.domain.value import value
 from worker.domain.values import Notices, Origin
 from worker.store.due import Due
 from worker.wire.cause import Cause
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DueWork:
     """What was done: events recorded, and projects whose records go from the compacted topic."""
 

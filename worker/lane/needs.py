@@ -1,7 +1,6 @@
 """What a batch touches: found before anything is decided, so that it is loaded in a few statements."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from aiokafka import ConsumerRecord
 
@@ -18,12 +17,13 @@ from worker.domain.commands import (
     UnbindProject,
     UnlockProject,
 )
+from worker.domain.value import value
 from worker.domain.values import Instant
 from worker.store.book import Needs
 from worker.wire.request import Request, Tick, Unreadable
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Incoming:
     """A record, its instant, and what it turned out to be."""
 
@@ -37,7 +37,7 @@ class Incoming:
         return isinstance(self.what, Request) and isinstance(self.what.action, MoveProjects)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BatchNeeds:
     """What has to be loaded before a batch is decided: state, and answers given before."""
 

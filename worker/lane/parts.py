@@ -1,10 +1,10 @@
 """What all lanes of one worker share."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from worker.domain.value import value
 from worker.domain.values import Rules
 from worker.lane.publisher import TopicNames
 from worker.settings import Settings
@@ -14,7 +14,7 @@ from worker.wire.outgoing import Outgoing
 from worker.wire.writer import Writer
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Parts:
     """Put together once, in `app`."""
 

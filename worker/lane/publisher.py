@@ -3,7 +3,6 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
@@ -12,13 +11,14 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
 from worker.broker import clients
+from worker.domain.value import value
 from worker.failpoints import Failpoint, pass_by
 from worker.settings import PublishingMode, Settings
 from worker.wire.outgoing import Outgoing, Topic
 from worker.wire.partitions import partition_of_key
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Handover:
     """What a committed batch has to publish, and where the lane stands after it."""
 

@@ -5,12 +5,13 @@ for an old transaction in flight and shuts its owner out; 4. check that the log 
 from the journal what was committed and not published; 6. (the caller) read on from the position.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 from aiokafka import TopicPartition
 
 from worker.broker.log import LogRange, LogReader, open_reader
+from worker.domain.value import value
 from worker.domain.values import Instant
 from worker.failpoints import Failpoint, pass_by
 from worker.lane.errors import Fenced, LaneStopped
@@ -32,7 +33,7 @@ JOURNAL_AHEAD = 100_000
 """How many offsets ahead of the position the journal has its pieces ready."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TakenOver:
     """A lane that is ours, with nothing unpublished, and the publisher to go on with."""
 

@@ -1,12 +1,11 @@
 """How far a lane's output is published: told by the topics themselves, never by the database alone."""
 
-from dataclasses import dataclass
-
 import structlog
 from aiokafka import TopicPartition
 
 from worker.broker import clients
 from worker.broker.log import LogReader
+from worker.domain.value import value
 from worker.lane.errors import LaneStopped
 from worker.lane.parts import Parts
 from worker.store.lanes import Lane
@@ -16,7 +15,7 @@ from worker.wire.outgoing import Topic
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Watermark:
     """Everything of the lane before `offset` is published. `seen_at` is where its horizon record lies, if any."""
 

@@ -1,6 +1,5 @@
 """Judging attributes: which bad ones make a command unreadable, which refuse it, which do not count."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -18,6 +17,7 @@ from schemas.envelope import (
 from schemas.text import HIDDEN_CHARACTER
 from schemas.values import Actor
 from worker.domain.decision import Reason, Refusal
+from worker.domain.value import value
 from worker.wire.envelope import Envelope, is_json
 from worker.wire.request import Unreadable, Why
 
@@ -26,7 +26,7 @@ _ABOUT_PROJECTS = "billing.project."
 _ACTOR: Final[TypeAdapter[str]] = TypeAdapter(Actor)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Trace:
     """What ties a command to others. `ignored` names what was bad and does not count."""
 

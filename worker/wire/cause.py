@@ -1,11 +1,12 @@
 """What brings records about: a command or a tick, at its place in the log and its instant."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 
 from orjson import dumps
 
 from schemas.envelope import DATA_CONTENT_TYPE
+from worker.domain.value import value
 from worker.domain.values import SYSTEM_ACTOR, Instant, Origin
 from worker.wire.parts import instant
 
@@ -13,7 +14,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Cause:
     """A command or tick that takes effect. `type` is safe to write, as in Request."""
 

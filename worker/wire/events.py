@@ -1,7 +1,6 @@
 """The data of every event."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from schemas import events as written
@@ -31,6 +30,7 @@ from worker.domain.events import (
     SuspensionCancelled,
     SuspensionScheduled,
 )
+from worker.domain.value import value
 from worker.wire import parts
 from worker.wire.parts import Json, instant
 
@@ -190,7 +190,7 @@ def _payer_missing(event: PayerMissing) -> Json:
     return {"project": event.project, "since": instant(event.since), "reason": event.reason.value}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Form:
     """How one kind of event is written: its type on the wire, and its data."""
 

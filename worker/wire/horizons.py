@@ -1,15 +1,15 @@
 """Horizons: through which instant the answers of a partition are complete, written and read again."""
 
 import json
-from dataclasses import dataclass
 from uuid import UUID
 
 from schemas.instants import parse_instant
+from worker.domain.value import value
 from worker.domain.values import Instant
 from worker.wire.parts import Json, instant
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Horizon:
     """How far a partition has come: `offset` is the next to be decided, `epoch` counts its owners."""
 

@@ -1,10 +1,10 @@
 """What a record of the command topic turns out to be."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from worker.domain.commands import Action, Command
 from worker.domain.decision import Refusal
+from worker.domain.value import value
 from worker.domain.values import Position
 
 
@@ -28,7 +28,7 @@ class Why(StrEnum):
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unreadable:
     """No command: `detail` is a sentence for people that repeats nothing of the record but names of the contract."""
 
@@ -36,7 +36,7 @@ class Unreadable:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tick:
     """Time passes in a partition. No result, no id used up; organization and key do not matter."""
 
@@ -47,7 +47,7 @@ class Tick:
     traceparent: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Request:
     """A readable command, and what its bytes alone already refuse; `action` is None where anything does.
 
