@@ -30,7 +30,7 @@ _SENTENCES: dict[str, str] = {
     "tuple_type": "Must be an array.",
     "string_type": "Must be a string.",
     "string_unicode": "Must not contain lone surrogates.",
-    "string_too_long": "Must have at most {max_length} characters.",
+    "string_too_long": "Is too long.",
     "string_pattern_mismatch": "Must match {pattern}",
     "literal_error": "Must be {expected}.",
     "int_type": "Must be an integer.",
@@ -57,7 +57,13 @@ class Problem:
 def problems_of(errors: list[ErrorDetails]) -> list[Problem]:
     """Translate what pydantic found; its own sentences can repeat the input, so they are not used."""
     refused_names = {error["loc"][:-1] for error in errors if error["loc"][-1:] == _OF_A_NAME}
-    told = (error for error in errors if error["type"] != CONTRADICTION)
+    # Of a list with a wrong entry pydantic also says that it is too short: only the right ones are counted.
+    within = {error["loc"][:-1] for error in errors}
+    told = (
+        error
+        for error in errors
+        if error["type"] != CONTRADICTION and not (error["type"] == "too_short" and error["loc"] in within)
+    )
     return [_problem(error, refused_names) for error in islice(told, PROBLEMS_MAX + 1)]
 
 

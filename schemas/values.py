@@ -10,7 +10,6 @@ from schemas.text import Text
 
 DNS_LABEL_PATTERN: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 HOLD_PATTERN: Final = r"^[A-Za-z0-9._-]{1,64}$"
-UUID_PATTERN: Final = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 WRITTEN_UUID_PATTERN: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 SAFE_INTEGER_MAX: Final = 2**53 - 1
 """The largest integer that every JSON reader keeps whole."""
@@ -27,8 +26,6 @@ ProjectId = Annotated[
 HoldId = Annotated[
     str, StringConstraints(pattern=HOLD_PATTERN), Field(description="A hold: one reason why an account is suspended.")
 ]
-ReadUuid = Annotated[str, StringConstraints(pattern=UUID_PATTERN, to_lower=True)]
-"""A UUID that a publisher sends, in either case; kept in lower case."""
 BindingId = Annotated[
     str,
     StringConstraints(pattern=WRITTEN_UUID_PATTERN),

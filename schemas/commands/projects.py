@@ -3,19 +3,22 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, Strict, model_validator
+from pydantic import Field, Strict, StringConstraints, model_validator
 
 from schemas.commands.command import Command
 from schemas.message import Maybe
 from schemas.problems import Problem, pointer
 from schemas.rejections import RejectionCode
-from schemas.values import AccountId, Count, ProjectId, ReadUuid, Sentence
+from schemas.values import AccountId, Count, ProjectId, Sentence
 
 MOVE_PROJECTS_MAX = 5000
 
 ExpectedBinding = Annotated[
-    ReadUuid | None,
-    Field(description="The open binding that the publisher knows of. Absent: any. Null: the project is unbound."),
+    Annotated[str, StringConstraints(max_length=128, to_lower=True)] | None,
+    Field(
+        description="The id of the open binding that the publisher knows of; whatever else it says is another binding. "
+        "Absent: any. Null: the project is unbound."
+    ),
 ]
 
 

@@ -73,9 +73,6 @@ def invalid(*paths: str) -> list[tuple[str, str]]:
         ("account.report-payment-profile", REPORT | {"cause": None}, invalid("/cause")),
         ("project.bind", BIND | {"onExisting": "Reject"}, invalid("/onExisting")),
         ("project.bind", BIND | {"onExisting": None}, invalid("/onExisting")),
-        ("project.bind", BIND | {"expectedBinding": ""}, invalid("/expectedBinding")),
-        ("project.bind", BIND | {"expectedBinding": f"urn:uuid:{BINDING}"}, invalid("/expectedBinding")),
-        ("project.bind", BIND | {"expectedBinding": f"{{{BINDING}}}"}, invalid("/expectedBinding")),
         ("project.bind", BIND | {"expectedBinding": 1}, invalid("/expectedBinding")),
         ("project.bind", BIND | {"expected_binding": None}, invalid("/expected_binding")),
         ("project.lock", {"project": "p"}, invalid("/note")),
@@ -96,3 +93,14 @@ def invalid(*paths: str) -> list[tuple[str, str]]:
 )
 def test_each_thing_wrong_is_told_with_its_place(word: str, data: Any, problems: list[tuple[str, str]]) -> None:
     assert answer(word, data) == problems
+
+
+@pytest.mark.parametrize("binding", ["", "other", f"urn:uuid:{BINDING}"])
+def test_an_expected_binding_may_be_any_word_for_what_is_no_binding_is_another_binding(binding: str) -> None:
+    assert answer("project.bind", BIND | {"expectedBinding": binding}) == []
+
+
+def test_of_a_list_with_a_wrong_entry_only_the_entry_is_told() -> None:
+    move = {"from": "main", "to": "other", "projects": ["P"]}
+
+    assert answer("account.move-projects", move) == [("INVALID_DATA", "/projects/0")]
