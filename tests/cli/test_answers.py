@@ -68,6 +68,7 @@ async def test_commands_are_answered_and_then_the_questions_about_them(
 
     account = line(await program("account", "acme", "other", "--json"))
     assert (account["phase"], account["activeBindings"]) == ("Ready", 2)
+    assert [phase["phase"] for phase in account["phases"]] == ["Provisioning", "Ready"]  # type: ignore[attr-defined]
     projects = await program("projects", "acme", "other", "--json")
     assert [json.loads(each)["project"] for each in projects.stdout.splitlines()] == ["app", "web"]
     earlier = line(await program("projects", "acme", "main", "--json", "--at", bound_at))

@@ -9,6 +9,7 @@ from worker.cli.console import fail, print_facts, print_json, print_table
 from worker.cli.reach import finish
 from worker.settings import Settings, load
 from worker.store import queries
+from worker.store.phases import PhaseInterval
 from worker.store.queries import AccountStanding, PastHold
 from worker.wire import parts
 from worker.wire.states import account_state
@@ -16,7 +17,7 @@ from worker.wire.states import account_state
 
 def show_account(organization: str, name: str, *, as_json: bool) -> None:
     """Answer on stdout; exit code 1 if there is no such account."""
-    standing = finish(_ask(load(), organization, name))
+    standing, phases = finish(_ask(load(), organization, name))
     if standing.account is None:
         fail(f"There is no account {name} in organization {organization}.")
     state = orjson.loads(orjson.dumps(account_state(standing.account)))
@@ -24,6 +25,7 @@ def show_account(organization: str, name: str, *, as_json: bool) -> None:
         "activeBindings": standing.usage.active_bindings,
         "lastBindingUntil": written(standing.usage.last_until),
         "pastHolds": [_past_hold(past) for past in standing.past_holds],
+        "phases": [_phase(interval) for interval in phases],
         "completeThrough": written_through(standing.complete_through),
     }
     if as_json:
@@ -32,9 +34,20 @@ def show_account(organization: str, name: str, *, as_json: bool) -> None:
         _print(state)
 
 
-async def _ask(settings: Settings, organization: str, name: str) -> AccountStanding:
+async def _ask(settings: Settings, organization: str, name: str) -> tuple[AccountStanding, tuple[PhaseInterval, ...]]:
     async with asking(settings, organization) as question:
-        return await queries.account(question.connection, organization, name, lane=question.lane)
+        standing = await queries.account(question.connection, organization, name, lane=question.lane)
+        found = await queries.phases(question.connection, organization, name, lane=question.lane)
+        return standing, found.phases
+
+
+def _phase(interval: PhaseInterval) -> dict[str, Any]:
+    return {
+        "phase": interval.phase.value,
+        "reason": interval.reason,
+        "since": written(interval.since),
+        "until": written(interval.until),
+    }
 
 
 def _past_hold(past: PastHold) -> dict[str, Any]:
@@ -63,6 +76,7 @@ def _print(state: dict[str, Any]) -> None:
         ("complete through", state["completeThrough"]),
     ]
     print_facts([*facts, ("deleted", state["deletedAt"])] if "deletedAt" in state else facts)
+    print_table(("phase", "reason", "since", "until"), [tuple(phase.values()) for phase in state["phases"]])
     if holds := state["holds"] + state["pastHolds"]:
         print_table(
             ("hold", "reason", "message", "blocks rebind", "placed", "released"),
