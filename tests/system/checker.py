@@ -24,6 +24,7 @@ async def check(deployment: Deployment, sent: Counter[str] | None = None) -> Non
         records_are_written_once(records)
         events += [json.loads(record.value) for record in records]
     records_are_written_once(results)
+    only_ready_accounts_are_bound(events)
     timelines = fold(events)
     one_payer_at_a_time(timelines)
     await tables_equal_events(deployment, timelines)
@@ -50,6 +51,32 @@ def records_are_written_once(records: list[ConsumerRecord]) -> None:
     """E2, E7: no id twice for whoever reads committed records."""
     twice = [id_ for id_, times in Counter(json.loads(record.value)["id"] for record in records).items() if times > 1]
     assert not twice
+
+
+def only_ready_accounts_are_bound(events: list[dict[str, Any]]) -> None:
+    """E4: in the order of the log, whoever takes a binding is Ready then, and whoever goes pays for nobody."""
+    phases: dict[tuple[str, str], str] = {}
+    paid: Counter[tuple[str, str]] = Counter()
+    for event in sorted(events, key=_place):
+        data, kind = event["data"], event["type"].removeprefix("billing.").removesuffix(".v1")
+        account = (event["organization"], data.get("account", ""))
+        if kind == "account.phase-changed":
+            phases[account] = data["to"]
+            assert data["to"] != "Archived" or not paid[account], event
+        elif kind == "account.deleted":
+            phases[account] = "deleted"
+            assert not paid[account], event
+        elif kind == "binding.established":
+            assert phases[account] == "Ready", event
+            paid[account] += 1
+        elif kind in {"binding.superseded", "binding.released"}:
+            paid[account] -= 1
+
+
+def _place(event: dict[str, Any]) -> tuple[str, int, int]:
+    """Where in its lane an event came about."""
+    topic, partition, offset, index = event["commandposition"].rsplit("/", 3)
+    return f"{topic}/{partition}", int(offset), int(index)
 
 
 def fold(events: list[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
