@@ -9,12 +9,11 @@ from sqlalchemy import text
 
 from tests.system.checker import check
 from tests.system.deployment import Deployment
-from tests.system.provision import own_database
+from tests.system.provision import own_database, settings_of
 from tests.system.settling import until
 from tests.system.stacks import Addresses
 from tests.system.traffic import traffic
 from worker.broker import clients, topics
-from worker.settings import Settings
 
 ORGANIZATIONS = tuple(f"org-{number}" for number in range(40))
 COMMANDS = 4_000
@@ -60,11 +59,7 @@ async def _twin(deployment: Deployment, database_url: str) -> Deployment:
         "DEAD_LETTERS",
     ):
         environment[f"BILLING_TOPICS__{name}"] += ".twin"
-    sections: dict[str, dict[str, str]] = {}
-    for variable, value in environment.items():
-        section, name = variable.removeprefix("BILLING_").lower().split("__")
-        sections.setdefault(section, {})[name] = value
-    settings = Settings.model_validate(sections)
+    settings = settings_of(environment)
     admin = clients.admin(settings.kafka)
     await admin.start()
     await topics.apply(admin, await topics.compare(admin, topics.plan(settings)))

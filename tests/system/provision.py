@@ -21,13 +21,13 @@ TOPICS = ("commands", "account_events", "binding_events", "command_results", "ac
 async def own_database(stack: Addresses, template: str | None, installation: str | None = None) -> AsyncIterator[str]:
     """A copy of a database, empty without one. `installation` makes it the same installation as another."""
     name = f"test_{uuid4().hex}"
-    await _say(stack.database_url, f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
-    url = make_url(stack.database_url).set(database=name).render_as_string(hide_password=False)
+    await say(stack.database_url, f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+    url = url_of(stack, name)
     if template:
         identity = f"'{installation}'" if installation else "gen_random_uuid()"
-        await _say(url, f"UPDATE installation SET id = {identity}")  # noqa: S608 - of our own making
+        await say(url, f"UPDATE installation SET id = {identity}")  # noqa: S608 - of our own making
     yield url
-    await _say(stack.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+    await say(stack.database_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @asynccontextmanager
@@ -66,7 +66,13 @@ def settings_of(environment: dict[str, str]) -> Settings:
     return Settings.model_validate(sections)
 
 
-async def _say(url: str, statement: str) -> None:
+def url_of(stack: Addresses, database: str) -> str:
+    """A database of the server."""
+    return make_url(stack.database_url).set(database=database).render_as_string(hide_password=False)
+
+
+async def say(url: str, statement: str) -> None:
+    """One statement to a database, outside any transaction."""
     engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
     async with engine.connect() as connection:
         await connection.execute(text(statement))
