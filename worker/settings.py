@@ -83,7 +83,6 @@ class Publishing(_Section):
 
     mode: PublishingMode = PublishingMode.EXACTLY_ONCE
     source: str = Field("billing-worker", min_length=1, max_length=512, description="CloudEvents `source`")
-    transaction_records_max: int = Field(10_000, ge=100, le=100_000)
     transaction_seconds_max: float = Field(20, ge=1, le=600)
 
 

@@ -72,7 +72,6 @@ class Progress:
     state: LaneState = LaneState.TAKING_OVER
     cause: str | None = None
     moved_at: float = 0.0
-    taken_over: int = 0
 
 
 class Lane:
@@ -154,7 +153,6 @@ class Lane:
         self._flow.read_from(row.next_offset)
         self._is_paused = False
         self._set(LaneState.RUNNING, None)
-        self.progress.taken_over += 1
         log.info("lane_runs", lane=self.partition, epoch=row.epoch, offset=row.next_offset)
         handovers: asyncio.Queue[Handover | None] = asyncio.Queue(HANDOVERS_MAX)
         tasks = [

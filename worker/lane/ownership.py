@@ -19,7 +19,6 @@ class Ownership(ConsumerRebalanceListener):
 
     def __init__(self, parts: Parts) -> None:
         self.lanes: dict[int, Lane] = {}
-        self.rebalances = 0
         self.fenced = asyncio.Event()
         self.assigned = asyncio.Event()
         self._parts = parts
@@ -42,7 +41,6 @@ class Ownership(ConsumerRebalanceListener):
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Only begins the take-overs: heartbeats stop while a callback runs."""
-        self.rebalances += 1
         intake = self._intake
         if intake is None or intake.consumer is None:
             return
