@@ -80,3 +80,7 @@ def test_a_refused_value_stands_in_nothing_that_is_written(data: dict[str, objec
     assert refused.data_refusals
     assert CARD.encode() not in (record.value or b"")
     assert CARD not in repr(refused)
+
+
+def test_the_rules_and_the_contract_know_the_same_codes_in_the_same_order() -> None:
+    assert [str(reason) for reason in Reason] == [str(code) for code in RejectionCode]
