@@ -1,6 +1,7 @@
 """Puts the worker together: the one place that knows every part."""
 
 import asyncio
+import faulthandler
 import gc
 import signal
 from collections.abc import Awaitable, Callable
@@ -14,13 +15,15 @@ from worker import failpoints
 from worker.broker import clients
 from worker.lane.faults import cause_of, is_fault
 from worker.lane.intake import Intake
-from worker.lane.lane import LaneState
+from worker.lane.kafka import KafkaTopics
 from worker.lane.ownership import Ownership
 from worker.lane.parts import Parts
 from worker.lane.publisher import TopicNames
-from worker.ops.health import HealthServer, Readiness
+from worker.lane.watchdog import Watchdog
+from worker.ops.health import Health, HealthServer
 from worker.settings import Settings
 from worker.store import installation, schema
+from worker.store.database import PostgresDatabase
 from worker.store.engine import create_engine, limits
 from worker.wire.writer import Writer
 
@@ -47,17 +50,18 @@ async def run(settings: Settings, stopping: asyncio.Event, *, on_ready: Callable
     """Work until `stopping` is set, then drain and leave.
 
     Waits for a database or broker that is away, and says so. `on_ready` gets the address of the health endpoints
-    once the worker has joined its group. Raises OSError when the HTTP port is taken.
+    once the worker has joined its group. Raises OSError when the HTTP port is taken, WorkerStuckError when only a new
+    process helps.
     """
     failpoints.configure(settings.testing.failpoints)
     _spare_the_collector()
     async with AsyncExitStack() as stack:
-        readiness = Readiness({"start": "has not joined the group yet"})
-        health = HealthServer(settings.http, readiness)
-        address = await health.start()
-        stack.push_async_callback(health.stop)
+        health = Health({"start": "has not joined the group yet"})
+        server = HealthServer(settings.http, health)
+        address = await server.start()
+        stack.push_async_callback(server.stop)
         log.info("listening", address=address)
-        work = asyncio.create_task(_work(settings, readiness, stack, lambda: on_ready(address)))
+        work = asyncio.create_task(_work(settings, health, stack, lambda: on_ready(address)))
         stop = asyncio.create_task(stopping.wait())
         await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
@@ -78,7 +82,7 @@ def _spare_the_collector() -> None:
     gc.set_threshold(100_000, 50, 50)
 
 
-async def _work(settings: Settings, readiness: Readiness, stack: AsyncExitStack, on_ready: Callable[[], None]) -> None:
+async def _work(settings: Settings, health: Health, stack: AsyncExitStack, on_ready: Callable[[], None]) -> None:
     """Assemble the parts as soon as what they need is there, then mind the group's membership for ever."""
     engine = create_engine(
         settings.database.url,
@@ -96,37 +100,50 @@ async def _work(settings: Settings, readiness: Readiness, stack: AsyncExitStack,
             await _check_schema(connection)
             declared = await installation.declare(connection, settings.topics.commands, partitions)
         _check_declared(settings, declared, partitions)
+        names = TopicNames(settings)
         return Parts(
             settings=settings,
-            engine=engine,
+            database=PostgresDatabase(engine, declared.id, settings.rules.as_rules()),
+            topics=KafkaTopics(settings, names, declared.id),
             installation=declared.id,
             partitions=declared.partitions or partitions,
-            rules=settings.rules.as_rules(),
-            names=TopicNames(settings),
+            names=names,
             writer=Writer(declared.id, settings.publishing.source),
         )
 
     kafka = f"Kafka at {settings.kafka.bootstrap_servers}"
     postgres = f"PostgreSQL at {settings.database.url.rpartition('@')[2]}"
-    partitions = await _patiently(lambda: _partitions_of(settings), "topics", kafka, readiness)
-    parts = await _patiently(assemble, "database", postgres, readiness)
+    partitions = await _patiently(lambda: _partitions_of(settings), "topics", kafka, health)
+    parts = await _patiently(assemble, "database", postgres, health)
     ownership = Ownership(parts)
     intake = Intake(settings, ownership, ownership.offer, ownership.cannot_read)
     ownership.attach(intake)
-    await _patiently(intake.start, "join", kafka, readiness)
+    await _patiently(intake.start, "join", kafka, health)
     stack.push_async_callback(intake.stop)
     stack.push_async_callback(ownership.release)
     await ownership.assigned.wait()
-    readiness.lanes = lambda: _unready_lanes(ownership)
-    readiness.waiting_for.pop("start", None)
+    watchdog = Watchdog(settings, ownership, intake)
+    health.unready, health.stuck, health.measure = watchdog.unready, watchdog.stuck, watchdog.measure
+    health.waiting_for.pop("start", None)
     on_ready()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(watchdog.watch())
+            tasks.create_task(_rejoin_when_fenced(ownership, intake, kafka, health))
+    except ExceptionGroup as group:
+        # What is stuck may not let itself be closed either.
+        faulthandler.dump_traceback_later(settings.lanes.drain_seconds_max * 3, exit=True)
+        raise group.exceptions[0] from None
+
+
+async def _rejoin_when_fenced(ownership: Ownership, intake: Intake, kafka: str, health: Health) -> None:
     while True:
         await ownership.fenced.wait()
         ownership.fenced.clear()
         # Another worker took a lane that this one thought its own: whoever is right, the group knows.
         log.warning("fenced", action="joining the group anew")
         await asyncio.sleep(REJOIN_SECONDS)
-        await _patiently(intake.rejoin, "rejoin", kafka, readiness)
+        await _patiently(intake.rejoin, "rejoin", kafka, health)
 
 
 async def _let_go(engine: AsyncEngine) -> None:
@@ -138,8 +155,8 @@ async def _let_go(engine: AsyncEngine) -> None:
         await engine.dispose(close=False)
 
 
-async def _patiently(attempt: Callable[[], Awaitable[T]], what: str, where: str, readiness: Readiness) -> T:
-    """Try until it works. What is away is named with its address, in the log and in readiness."""
+async def _patiently(attempt: Callable[[], Awaitable[T]], what: str, where: str, health: Health) -> T:
+    """Try until it works. What is away is named with its address, in the log and in health."""
     seconds = 0.25
     while True:
         try:
@@ -148,12 +165,12 @@ async def _patiently(attempt: Callable[[], Awaitable[T]], what: str, where: str,
             if not (is_fault(error) or isinstance(error, NotReadyError)):
                 raise
             cause = f"{cause_of(error)} ({where})"
-            readiness.waiting_for[what] = cause
+            health.waiting_for[what] = cause
             log.warning("waiting", step=what, cause=cause, retry_seconds=seconds)
             await asyncio.sleep(seconds)
             seconds = min(RETRY_SECONDS_MAX, seconds * 2)
         else:
-            readiness.waiting_for.pop(what, None)
+            health.waiting_for.pop(what, None)
             return result
 
 
@@ -191,11 +208,3 @@ def _check_declared(settings: Settings, declared: installation.Installation, par
             actual=partitions,
             effect="commands outside the declared partitions are refused until the cut-over",
         )
-
-
-def _unready_lanes(ownership: Ownership) -> dict[str, str]:
-    return {
-        f"lane {partition}": f"{lane.progress.state}: {lane.progress.cause or 'in progress'}"
-        for partition, lane in sorted(ownership.lanes.items())
-        if lane.progress.state is not LaneState.RUNNING
-    }

@@ -6,32 +6,49 @@
 import asyncio
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 
 
 class Failpoint(StrEnum):
-    """Places on the way of a batch and of a take-over."""
+    """Places on the way of a batch, of a take-over (after each of its steps), and of a rebalance.
+
+    Where publishing has no transaction, inside is between the records and the horizon, and after follows the horizon.
+    """
 
     BEFORE_COMMIT = "before-commit"
     AFTER_COMMIT = "after-commit"
     INSIDE_TRANSACTION = "inside-transaction"
     AFTER_TRANSACTION = "after-transaction"
     TAKE_OVER_FENCED = "take-over-fenced"
+    TAKE_OVER_WATERMARK_READ = "take-over-watermark-read"
     TAKE_OVER_TAKEN = "take-over-taken"
+    TAKE_OVER_LOG_CHECKED = "take-over-log-checked"
+    TAKE_OVER_JOURNAL_PUBLISHED = "take-over-journal-published"
+    REVOKED = "revoked"
+    DRAINED = "drained"
+    ASSIGNED = "assigned"
+    POLLED = "polled"
 
 
 class Action(StrEnum):
-    """What happens there: SIGKILL, SIGSTOP, an exception, or twelve seconds during which only this task waits."""
+    """What happens there: SIGKILL, SIGSTOP, an exception, twelve seconds of this task alone, fifteen of everything.
+
+    `hang` is a wait without end.
+    """
 
     KILL = "kill"
     STOP = "stop"
     RAISE = "raise"
     WAIT = "wait"
+    BLOCK = "block"
+    HANG = "hang"
 
 
 WAIT_SECONDS = 12
+BLOCK_SECONDS = 15
 
 
 class InjectedError(Exception):
@@ -68,3 +85,7 @@ async def pass_by(failpoint: Failpoint) -> None:
             raise InjectedError(failpoint)
         case Action.WAIT:
             await asyncio.sleep(WAIT_SECONDS)
+        case Action.HANG:
+            await asyncio.Event().wait()
+        case Action.BLOCK:
+            time.sleep(BLOCK_SECONDS)  # noqa: ASYNC251 - that nothing else runs meanwhile is the point

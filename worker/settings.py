@@ -90,10 +90,16 @@ class Lanes(_Section):
     """How a lane works."""
 
     batch_records_max: int = Field(500, ge=1, le=10_000)
+    batch_bytes_max: int = Field(4 * 1024 * 1024, ge=1_024, le=256 * 1024 * 1024)
     queue_records_max: int = Field(2_000, ge=10, le=100_000)
+    queue_bytes_max: int = Field(8 * 1024 * 1024, ge=1_024, le=1024 * 1024 * 1024)
     command_bytes_max: int = Field(512 * 1024, ge=1_024, le=16_000_000)
     poll_ms: int = Field(5, ge=1, le=1_000)
     tick_seconds: float = Field(10, gt=0, le=3_600)
+    stall_seconds_max: float = Field(
+        120, gt=0, le=3_600, description="a lane that stands still so long ends the process"
+    )
+    take_over_seconds_max: float = Field(60, gt=0, le=3_600)
     clock_ahead_seconds_max: float = Field(300, gt=0, le=86_400)
     drain_seconds_max: float = Field(5, gt=0, le=300)
     backoff_seconds_max: float = Field(15, gt=0, le=300)

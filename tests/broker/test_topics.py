@@ -10,8 +10,6 @@ from worker.broker import clients, topics
 from worker.broker.topics import BYTES_MAX, TIMESTAMP_TYPE, Change, TopicPlan
 from worker.settings import Kafka, Settings
 
-pytestmark = pytest.mark.stack
-
 
 @pytest.fixture
 async def admin(stack: Addresses) -> AsyncIterator[AIOKafkaAdminClient]:

@@ -8,8 +8,6 @@ from typer.testing import Result
 from tests.cli.conftest import Program
 from tests.system.deployment import Deployment
 
-pytestmark = pytest.mark.stack
-
 PROFILE = {"type": "card", "externalId": "pm_1", "status": "Valid"}
 COMMANDS = [
     {"type": "account.create", "data": {"account": "main", "currency": "EUR", "paymentProfile": PROFILE}},

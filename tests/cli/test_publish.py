@@ -1,13 +1,9 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.cli.conftest import Program
 from tests.system.deployment import Deployment
 from worker.wire.partitions import partition_of
-
-pytestmark = pytest.mark.stack
 
 BIND = {"type": "project.bind", "organization": "acme", "data": {"project": "web", "account": "main"}}
 

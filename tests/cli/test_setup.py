@@ -1,14 +1,11 @@
 import json
 from uuid import uuid4
 
-import pytest
 from sqlalchemy import make_url
 
 from tests.cli.conftest import Program
 from tests.system.deployment import Deployment
 from tests.system.stacks import Addresses
-
-pytestmark = pytest.mark.stack
 
 
 async def test_topics_that_are_as_they_should_be_are_left_alone(program: Program) -> None:

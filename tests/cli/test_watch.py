@@ -78,7 +78,6 @@ def test_a_result_is_about_the_project_of_its_events() -> None:
     assert Wanted.of(None, None, "web-shop", []).fits(seen(ACCEPTED))
 
 
-@pytest.mark.stack
 async def test_what_happened_is_shown_from_the_beginning(program: Program, deployment: Deployment) -> None:
     await write(deployment, "binding_events", BOUND)
     await write(deployment, "command_results", ACCEPTED)
@@ -96,7 +95,6 @@ async def test_what_happened_is_shown_from_the_beginning(program: Program, deplo
     assert none.stdout == ""
 
 
-@pytest.mark.stack
 async def test_it_begins_at_an_instant(program: Program, deployment: Deployment) -> None:
     await write(deployment, "commands", BOUND | {"id": "earlier"})
     await asyncio.sleep(0.05)
@@ -108,7 +106,6 @@ async def test_it_begins_at_an_instant(program: Program, deployment: Deployment)
     assert [json.loads(line)["id"] for line in shown.stdout.splitlines()] == ["later"]
 
 
-@pytest.mark.stack
 async def test_nothing_in_a_record_reaches_the_terminal_but_text(program: Program, deployment: Deployment) -> None:
     await write(deployment, "dead_letters", BOUND | {"subject": "\x1b[2J[red]x"}, b"\xff\x1b[2J")
 
@@ -120,7 +117,6 @@ async def test_nothing_in_a_record_reaches_the_terminal_but_text(program: Progra
     assert json.loads(exact.stdout.splitlines()[1])["valueBase64"] == "/xtbMko="
 
 
-@pytest.mark.stack
 async def test_ctrl_c_ends_it_with_0(deployment: Deployment) -> None:
     watching = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "worker", "watch", "--topics", "commands", "--from-beginning"),

@@ -17,8 +17,6 @@ from worker.embedded import EmbeddedError, Stack
 from worker.embedded.jars import cache
 from worker.embedded.kept import Kept, Program, User
 
-pytestmark = pytest.mark.stack
-
 STARTER = """
 import sys, time
 from pathlib import Path

@@ -7,8 +7,6 @@ import pytest
 from tests.embedded.conversation import ask, publish, published
 from worker.embedded import EmbeddedError, Stack
 
-pytestmark = pytest.mark.stack
-
 
 async def test_a_real_kafka_and_a_real_postgresql_answer(stack: Stack) -> None:
     await publish(stack.kafka, b"hello")

@@ -5,7 +5,6 @@ import socket
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from aiokafka.admin import NewTopic
 from sqlalchemy.engine import make_url
 
@@ -17,8 +16,6 @@ from tests.system.stacks import Addresses
 from worker.broker import clients, topics
 from worker.store import schema
 from worker.wire.partitions import partition_of
-
-pytestmark = pytest.mark.stack
 
 ORGANIZATIONS = ["org-0", "org-1", "org-2"]
 

@@ -6,8 +6,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker.store.errors import violated_rule
 
-pytestmark = pytest.mark.stack
-
 ACCOUNT = """
 INSERT INTO accounts (organization, account, sequence, phase, phase_since, currency, net_days, invoice_day_of_month,
     invoice_frequency, labels, holds_active, scheduled, created_at, active_bindings, activated_at, lane)

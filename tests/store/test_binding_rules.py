@@ -10,8 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.store.errors import violated_rule
 
-pytestmark = pytest.mark.stack
-
 DAY = "2026-01-01"
 
 

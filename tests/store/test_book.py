@@ -32,8 +32,6 @@ from worker.store import due
 from worker.store.book import Needs
 from worker.store.errors import StateDiverged, violated_rule
 
-pytestmark = pytest.mark.stack
-
 LANE = 3
 CARD = PaymentProfile("card", "card-1", ProfileStatus.VALID)
 ALL = Needs(h.keys(h.ACCOUNTS), h.keys(h.PROJECTS), {})

@@ -17,8 +17,6 @@ from worker.store import book as store
 from worker.store import due
 from worker.store.book import Needs
 
-pytestmark = pytest.mark.stack
-
 NOON = h.instant(12)
 NEVER_MIND = h.instant(99)
 

@@ -9,8 +9,6 @@ from worker.store import inbox
 from worker.store.errors import violated_rule
 from worker.store.inbox import InboxRow, Remembered
 
-pytestmark = pytest.mark.stack
-
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 

@@ -1,12 +1,9 @@
 from datetime import timedelta
 
-import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker.domain.values import HoldReason, Rules
 from worker.store import installation, rules
-
-pytestmark = pytest.mark.stack
 
 STRICT = Rules(strict_registry=True, approval_not_needed_for=frozenset({HoldReason.ADMINISTRATIVE}))
 

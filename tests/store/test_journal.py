@@ -8,8 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from worker.store import journal, lanes
 from worker.store.journal import JournalRow
 
-pytestmark = pytest.mark.stack
-
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PIECE = 500_000
 

@@ -7,8 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from worker.store import lanes
 from worker.store.lanes import Fingerprint, Lane, LaneUnknown
 
-pytestmark = pytest.mark.stack
-
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 

@@ -12,8 +12,6 @@ from worker.store import installation, schema
 from worker.store.engine import create_engine
 from worker.store.tables import metadata
 
-pytestmark = pytest.mark.stack
-
 ROOT = Path(schema.__file__).parents[2]
 
 OBJECTS = """

@@ -11,8 +11,6 @@ from worker.domain.values import Position
 from worker.store import book as store
 from worker.store.book import Needs
 
-pytestmark = pytest.mark.stack
-
 MOST = h.RULES.move_projects_max
 MAIN, SPARE = ("acme", "main"), ("acme", "spare")
 

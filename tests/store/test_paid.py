@@ -1,4 +1,3 @@
-import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.store import histories as h
@@ -8,8 +7,6 @@ from worker.domain.commands import BindProject, CreateAccount
 from worker.domain.values import Rules
 from worker.store import book as store
 from worker.store.book import Needs
-
-pytestmark = pytest.mark.stack
 
 MAIN = ("acme", "main")
 

@@ -15,8 +15,6 @@ from worker.store import accounts, due, holds, inbox, lanes, paid, phases, proje
 from worker.store.engine import create_engine
 from worker.store.journal import _select
 
-pytestmark = pytest.mark.stack
-
 ROWS = 100_000
 FILL = [
     """

@@ -7,8 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker.store.errors import violated_rule
 
-pytestmark = pytest.mark.stack
-
 PROJECT = """
 INSERT INTO projects (organization, project, lane, sequence, registered_at, locked, at_risk, tombstoned)
 VALUES ('acme', 'site', 3, 1, '2026-01-01Z', false, false, false)

@@ -20,8 +20,6 @@ from worker.domain.commands import (
 from worker.domain.values import Approval, HoldReason, NoticeKind, Notices
 from worker.store import lanes, queries
 
-pytestmark = pytest.mark.stack
-
 
 def hour(n: float) -> datetime:
     return h.START + timedelta(hours=n)

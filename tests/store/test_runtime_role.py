@@ -18,8 +18,6 @@ from worker.store import installation, journal, lanes, rules
 from worker.store.engine import PLANNING, create_engine
 from worker.store.roles import grant_runtime
 
-pytestmark = pytest.mark.stack
-
 REFUSED = re.compile("permission denied|must be owner")
 PASSWORD = "it's a \\ secret"  # noqa: S105  with what needs quoting
 

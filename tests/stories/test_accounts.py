@@ -4,13 +4,9 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
-
 from tests.stories.conftest import World
 from tests.system.deployment import HEADERS, command, ready_account
 from worker.broker import clients
-
-pytestmark = pytest.mark.stack
 
 VALID = {"type": "card", "externalId": "pm-1", "status": "Valid"}
 

@@ -8,12 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 STORY = [json.loads(line) for line in (ROOT / "worker/cli/story.jsonl").read_text("utf-8").splitlines()]
-
-pytestmark = pytest.mark.stack
 
 
 async def test_the_demo_tells_its_story_on_servers_of_its_own_and_every_outcome_is_as_written(tmp_path: Path) -> None:

@@ -16,8 +16,6 @@ from tests.system.deployment import Deployment, command, ready_account
 from worker.broker import clients
 from worker.wire.partitions import partition_of
 
-pytestmark = pytest.mark.stack
-
 INTERVALS = ("binding.established", "binding.superseded", "binding.released")
 
 

@@ -8,15 +8,12 @@ import sys
 from pathlib import Path
 from uuid import uuid4
 
-import pytest
 from sqlalchemy.engine import make_url
 
 from tests.system.deployment import Deployment, command, ready_account
 from tests.system.provision import TOPICS, own_database, settings_of
 from tests.system.stacks import Addresses
 from worker.broker import clients, topics
-
-pytestmark = pytest.mark.stack
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

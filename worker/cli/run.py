@@ -5,6 +5,7 @@ import asyncio
 from worker import app
 from worker.cli.console import fail, say
 from worker.cli.reach import finish
+from worker.lane.watchdog import WorkerStuckError
 from worker.ops import logs
 from worker.settings import Settings, load
 
@@ -20,6 +21,8 @@ def work() -> None:
             f"{settings.http.host}:{settings.http.port} cannot be listened on: {error.strerror or error}\n"
             "BILLING_HTTP__PORT chooses another port, 0 a free one."
         )
+    except WorkerStuckError as stuck:
+        fail(f"{stuck}\nThe process ends so that whatever supervises it starts another; nothing is lost.")
 
 
 async def _run(settings: Settings) -> None:

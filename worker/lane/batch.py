@@ -9,8 +9,6 @@ from itertools import groupby
 
 import structlog
 from aiokafka import ConsumerRecord
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker import metrics
 from worker.domain.value import value
@@ -23,10 +21,8 @@ from worker.lane.fingerprint import fingerprint_of
 from worker.lane.needs import Incoming, needs_of
 from worker.lane.outcome import Outcome
 from worker.lane.parts import Parts
+from worker.lane.ports import Transaction
 from worker.lane.publisher import Handover
-from worker.store import book as books
-from worker.store import due as dues
-from worker.store import inbox, journal, lanes
 from worker.store.lanes import Lane
 from worker.wire.incoming import read
 
@@ -65,6 +61,7 @@ async def settle(
         except CommandDefect as defect:
             if defect.offset in defects:
                 raise
+            metrics.DEFECTS.inc()
             log.exception("command_defect", lane=standing.row.partition, offset=defect.offset)
             defects[defect.offset] = cause_of(defect.__cause__ or defect)
         except Exception as error:
@@ -80,6 +77,7 @@ async def settle(
             elif offset in defects:
                 raise
             else:
+                metrics.DEFECTS.inc()
                 defects[offset] = cause_of(error)
         else:
             pending[:1] = [piece[decided:]] if decided < len(piece) else []
@@ -106,12 +104,12 @@ async def process(
     is_due, incoming = _cut_before_due(standing.due_at, incoming)
     lane = standing.row
     after = _after(lane, incoming)
-    async with parts.engine.connect() as connection:
-        await _move(parts, connection, lane, after)
+    async with parts.database.transaction() as transaction:
+        await _move(parts, transaction, lane, after)
         needs = needs_of(incoming)
-        book = await books.load(connection, needs.book, parts.installation, parts.rules)
-        due = await dues.load(connection, book, lane.partition, incoming[0].at) if is_due else None
-        answered = await inbox.load(connection, needs.ids)
+        book = await transaction.load(needs.book)
+        due = await transaction.load_due(book, lane.partition, incoming[0].at) if is_due else None
+        answered = await transaction.answers(needs.ids)
         outcome = decide_all(
             parts.writer,
             book,
@@ -123,17 +121,15 @@ async def process(
         )
         if outcome.decided < len(incoming):
             after = _after(lane, incoming[: outcome.decided])
-            await lanes.correct(connection, after)
-        await books.save(connection, book, outcome.recorded, lane=lane.partition)
-        await inbox.append(connection, outcome.inbox)
-        await journal.append(connection, lane.partition, outcome.journal)
+            await transaction.correct(after)
+        await transaction.save(lane.partition, book, outcome.recorded, outcome.inbox, outcome.journal)
         due_at = _earliest(standing.due_at, outcome.due_at)
         if is_due:
-            due_at = await dues.next_at(connection, lane.partition)
+            due_at = await transaction.next_due_at(lane.partition)
         if careful:
-            await connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+            await transaction.check_constraints()
         await pass_by(Failpoint.BEFORE_COMMIT)
-        await connection.commit()
+        await transaction.commit()
         await pass_by(Failpoint.AFTER_COMMIT)
     _measure(outcome, time.perf_counter() - began)
     return Standing(after, due_at), Handover(outcome.outgoing, after.next_offset, parts.horizon(after)), outcome.decided
@@ -183,21 +179,11 @@ def _after(lane: Lane, incoming: Sequence[Incoming]) -> Lane:
     return replace(lane, next_offset=last.record.offset + 1, latest_at=last.at, fingerprint=fingerprint)
 
 
-async def _move(parts: Parts, connection: AsyncConnection, lane: Lane, after: Lane) -> None:
+async def _move(parts: Parts, transaction: Transaction, lane: Lane, after: Lane) -> None:
     """The first statement: compare-and-set of the position, which stays locked until COMMIT."""
-    now = await lanes.move(
-        connection,
-        lane.partition,
-        epoch=lane.epoch,
-        expected_offset=lane.next_offset,
-        next_offset=after.next_offset,
-        latest_at=after.latest_at,
-        fingerprint=after.fingerprint,
-        published=after.published,
-        horizon_offset=after.horizon_offset,
-    )
+    now = await transaction.move(lane, after)
     if now is None:
-        current = await lanes.read(connection, lane.partition)
+        current = await transaction.read(lane.partition)
         raise PositionMoved if current is not None and current.epoch == lane.epoch else Fenced
     ahead = timedelta(seconds=parts.settings.lanes.clock_ahead_seconds_max)
     if after.latest_at > now + ahead:
@@ -210,3 +196,7 @@ def _measure(outcome: Outcome, seconds: float) -> None:
     metrics.BATCH_COMMANDS.observe(outcome.decided)
     for name, count in outcome.counts.items():
         metrics.COMMANDS.labels(name).inc(count)
+    for reason, count in outcome.dead_letters.items():
+        metrics.DEAD_LETTERS.labels(reason).inc(count)
+    for attribute, count in outcome.ignored.items():
+        metrics.ATTRIBUTES_IGNORED.labels(attribute).inc(count)

@@ -97,6 +97,7 @@ class _Deciding:
             case Tick():
                 self.outcome.counts["tick"] += 1
             case Request():
+                self.outcome.ignored.update(request.ignored)
                 recorded, answer = self._judge(request, cause, len(records))
                 records += answer
             case _ as never:
@@ -198,6 +199,7 @@ class _Deciding:
 
     def _dead_letter(self, item: Incoming, why: Unreadable) -> Outgoing:
         self.outcome.counts["dead_letter"] += 1
+        self.outcome.dead_letters[why.reason] += 1
         return self.writer.dead_letter(item.record, why, item.at, self.record_bytes_max)
 
 

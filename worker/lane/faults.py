@@ -1,7 +1,8 @@
 """Sorting what went wrong: a fault of a machine is waited out, a defect is answered and alarmed."""
 
 from aiokafka.errors import KafkaError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from asyncpg import PostgresError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 _FAULT_CLASSES = ("08", "25", "28", "3D", "40", "42501", "53", "55", "57", "58", "XX")
@@ -28,3 +29,12 @@ def cause_of(error: BaseException) -> str:
     original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     first_line = str(original).partition("\n")[0]
     return f"{type(original).__name__}: {first_line}"[:500]
+
+
+def party_of(error: BaseException) -> str:
+    """Who is at fault: kafka, database, or other (a network or this program)."""
+    if isinstance(error, ExceptionGroup):
+        return party_of(error.exceptions[0])
+    if isinstance(error, KafkaError):
+        return "kafka"
+    return "database" if isinstance(error, (SQLAlchemyError, PostgresError)) else "other"

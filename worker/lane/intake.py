@@ -3,22 +3,28 @@
 The position is in the lane's row, so there is nothing to acknowledge; FastStream's own commits would lie.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import groupby
 from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
+from worker.failpoints import Failpoint, pass_by
 from worker.settings import Settings
 from worker.wire.ticks import tick
 
 log = logging.getLogger("faststream.intake")
+
+TELL_SECONDS = 1.0
+"""How long the group's offset may lag where it is not part of the publishing transaction."""
 
 
 class Intake:
@@ -35,6 +41,8 @@ class Intake:
         self._source = settings.publishing.source
         self._offer = offer
         self._cannot_read = cannot_read
+        self._untold: dict[TopicPartition, int] = {}
+        self._telling: asyncio.Task[None] | None = None
         self._broker = KafkaBroker(
             kafka.bootstrap_servers,
             client_id=kafka.client_id,
@@ -73,6 +81,8 @@ class Intake:
 
     async def stop(self) -> None:
         """Leave the group; the lanes must have been drained."""
+        if self._telling is not None:
+            await self._telling
         await self._broker.stop()
 
     async def rejoin(self) -> None:
@@ -95,6 +105,7 @@ class Intake:
         timeout_ms: int,  # noqa: ARG002 - who finds nothing sleeps as long by himself
         max_records: int,
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        await pass_by(Failpoint.POLLED)
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
         for log_ in consumer.assignment() - consumer.paused():
             try:
@@ -114,6 +125,36 @@ class Intake:
     def consumer(self) -> AIOKafkaConsumer | None:
         """The client behind the subscription, while there is one."""
         return self._subscriber.consumer
+
+    def end_of(self, partition: int) -> int | None:
+        """Where the partition's log ended when it was last read; None if it never was."""
+        log_ = TopicPartition(self._topic, partition)
+        consumer = self.consumer
+        return consumer.highwater(log_) if consumer is not None and log_ in consumer.assignment() else None
+
+    def is_held(self, partition: int) -> bool:
+        """Whether a publisher's open transaction keeps the end of the partition's log from being read."""
+        log_ = TopicPartition(self._topic, partition)
+        consumer = self.consumer
+        if consumer is None or log_ not in consumer.assignment():
+            return False
+        stable, end = consumer.last_stable_offset(log_), consumer.highwater(log_)
+        return stable is not None and end is not None and stable < end
+
+    def tell(self, log_: TopicPartition, offset: int) -> None:
+        """Commit the group's offset of a partition within a second; only tools that look at lag read it."""
+        self._untold[log_] = offset
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._tell())
+
+    async def _tell(self) -> None:
+        await asyncio.sleep(TELL_SECONDS)
+        untold, self._untold = self._untold, {}
+        if (consumer := self.consumer) is not None:
+            with suppress(KafkaError):  # a rebalance came first: the next owner tells
+                await consumer.commit(
+                    {log_: offset for log_, offset in untold.items() if log_ in consumer.assignment()}
+                )
 
     async def send_tick(self, partition: int) -> None:
         """Put a tick at the end of a partition."""
@@ -151,6 +192,10 @@ class PartitionFlow:
         """Fetch again."""
         if consumer := self._assigned():
             consumer.resume(self._log)
+
+    def tell(self, offset: int) -> None:
+        """Commit the offset, with the others of its second."""
+        self._intake.tell(self._log, offset)
 
     async def tick(self) -> None:
         """Put a tick at the end."""

@@ -27,6 +27,8 @@ class Outcome:
     outgoing: list[Outgoing] = field(default_factory=list)
     inbox: list[InboxRow] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
 
     def append(self, item: Incoming, records: Sequence[Outgoing]) -> None:
         """Put the records of one command down, in the order in which they go out."""

@@ -7,9 +7,12 @@ import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
+from worker import metrics
+from worker.failpoints import Failpoint, pass_by
 from worker.lane.intake import Intake
-from worker.lane.lane import Lane, LaneState
+from worker.lane.lane import Lane
 from worker.lane.parts import Parts
+from worker.lane.progress import LaneState
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +44,8 @@ class Ownership(ConsumerRebalanceListener):
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Only begins the take-overs: heartbeats stop while a callback runs."""
+        await pass_by(Failpoint.ASSIGNED)
+        metrics.REBALANCES.inc()
         intake = self._intake
         if intake is None or intake.consumer is None:
             return
@@ -53,7 +58,9 @@ class Ownership(ConsumerRebalanceListener):
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Awaited before the group goes on: the next owner finds everything published."""
+        await pass_by(Failpoint.REVOKED)
         await self.release([log_.partition for log_ in revoked])
+        await pass_by(Failpoint.DRAINED)
 
     async def release(self, partitions: Sequence[int] | None = None) -> None:
         """Drain lanes (default: all), for a bounded time; what is not done by then the next owner does."""

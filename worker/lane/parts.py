@@ -2,10 +2,8 @@
 
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from worker.domain.value import value
-from worker.domain.values import Rules
+from worker.lane.ports import Database, Topics
 from worker.lane.publisher import TopicNames
 from worker.settings import Settings
 from worker.store.lanes import Lane
@@ -19,10 +17,10 @@ class Parts:
     """Put together once, in `app`."""
 
     settings: Settings
-    engine: AsyncEngine
+    database: Database
+    topics: Topics
     installation: UUID
     partitions: int
-    rules: Rules
     names: TopicNames
     writer: Writer
 

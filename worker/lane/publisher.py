@@ -13,7 +13,7 @@ from aiokafka.structs import RecordMetadata
 from worker.broker import clients
 from worker.domain.value import value
 from worker.failpoints import Failpoint, pass_by
-from worker.settings import PublishingMode, Settings
+from worker.settings import Settings
 from worker.wire.outgoing import Outgoing, Topic
 from worker.wire.partitions import partition_of_key
 
@@ -28,7 +28,12 @@ class Handover:
 
 
 class Publisher(Protocol):
-    """Makes hand-overs visible, in order. Any error means: this publisher is finished, make another."""
+    """Makes hand-overs visible, in order. Any error means: this publisher is finished, make another.
+
+    `tells_group`: whether the group's offset moves with what is published, for the tools that look at lag.
+    """
+
+    tells_group: bool
 
     async def start(self) -> None:
         """Connect; shuts out the lane's former publisher where the mode can."""
@@ -41,13 +46,6 @@ class Publisher(Protocol):
 
     async def stop(self) -> None:
         """Let go. Never raises."""
-
-
-def publisher_for(settings: Settings, names: "TopicNames", installation: UUID, lane: int) -> Publisher:
-    """The publisher of the mode that is set."""
-    if settings.publishing.mode is PublishingMode.EXACTLY_ONCE:
-        return TransactionalPublisher(settings, names, installation, lane)
-    return AtLeastOncePublisher(settings, names)
 
 
 class TopicNames:
@@ -66,6 +64,8 @@ class TopicNames:
 
 class TransactionalPublisher:
     """Exactly once for whoever reads committed records only."""
+
+    tells_group = True
 
     def __init__(self, settings: Settings, names: TopicNames, installation: UUID, lane: int) -> None:
         self._names = names
@@ -108,6 +108,8 @@ class TransactionalPublisher:
 class AtLeastOncePublisher:
     """The same without the Kafka transaction: sooner visible; after a fault the same bytes may come again."""
 
+    tells_group = False
+
     def __init__(self, settings: Settings, names: TopicNames) -> None:
         self._names = names
         self._deadline_seconds = settings.publishing.transaction_seconds_max
@@ -119,15 +121,18 @@ class AtLeastOncePublisher:
             await self._producer.start()
 
     def sign(self, installation: UUID, epoch: int) -> None:
-        """No offsets go to the group in this mode; the horizon tells."""
+        """The horizon tells; what goes to the group goes by the subscription."""
 
     async def publish(self, handovers: Sequence[Handover]) -> int:
         """The horizon follows when everything before it is acknowledged. Raises KafkaError or TimeoutError."""
         async with asyncio.timeout(self._deadline_seconds):
             sent = await send(self._producer, self._names, (r for handover in handovers for r in handover.records))
             await asyncio.gather(*sent)
+            await pass_by(Failpoint.INSIDE_TRANSACTION)
             (horizon,) = await send(self._producer, self._names, [handovers[-1].horizon])
-            return int((await horizon).offset)
+            written = await horizon
+            await pass_by(Failpoint.AFTER_TRANSACTION)
+            return int(written.offset)
 
     async def stop(self) -> None:
         """Lets go without waiting for what an unhealthy producer may never deliver."""

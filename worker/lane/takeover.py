@@ -5,21 +5,23 @@ for an old transaction in flight and shuts its owner out; 4. check that the log 
 from the journal what was committed and not published; 6. (the caller) read on from the position.
 """
 
+import asyncio
 from dataclasses import replace
 
 import structlog
 from aiokafka import TopicPartition
 
-from worker.broker.log import LogRange, LogReader, open_reader
+from worker import metrics
+from worker.broker.log import LogRange
 from worker.domain.value import value
 from worker.domain.values import Instant
 from worker.failpoints import Failpoint, pass_by
 from worker.lane.errors import Fenced, LaneStopped
 from worker.lane.fingerprint import fingerprint_of
 from worker.lane.parts import Parts
-from worker.lane.publisher import Handover, Publisher, publisher_for
+from worker.lane.ports import Reader
+from worker.lane.publisher import Handover, Publisher
 from worker.lane.watermark import Watermark, read_watermark
-from worker.store import due, journal, lanes, rules
 from worker.store.lanes import Lane
 from worker.wire.cause import to_ms
 from worker.wire.outgoing import Topic, restore
@@ -28,9 +30,6 @@ log = structlog.get_logger(__name__)
 
 JOURNAL_ROWS_MAX = 5_000
 """How much of the journal goes into one transaction at a take-over."""
-
-JOURNAL_AHEAD = 100_000
-"""How many offsets ahead of the position the journal has its pieces ready."""
 
 
 @value
@@ -48,44 +47,41 @@ async def take_over(parts: Parts, partition: int, epoch: int | None) -> TakenOve
     Raises Fenced when another worker took the lane, LaneStopped when topics and database do not fit together, and
     the drivers' own errors when one of them is away.
     """
-    publisher = publisher_for(parts.settings, parts.names, parts.installation, partition)
+    publisher = parts.topics.publisher(partition)
+    if epoch is not None:
+        metrics.PRODUCERS_RECREATED.inc()
     try:
         await publisher.start()
         await pass_by(Failpoint.TAKE_OVER_FENCED)
-        async with open_reader(parts.settings.kafka) as reader:
+        async with asyncio.timeout(parts.settings.lanes.take_over_seconds_max), parts.topics.reader() as reader:
             commands = TopicPartition(parts.settings.topics.commands, partition)
-            async with parts.engine.connect() as connection:
-                known = await lanes.read(connection, partition)
+            known = await parts.database.read_lane(partition)
             watermark = await read_watermark(parts, reader, partition, known)
+            await pass_by(Failpoint.TAKE_OVER_WATERMARK_READ)
             first_offset = (await reader.range_of(commands)).start
             lane, due_at = await _take(parts, partition, epoch, first_offset)
             await pass_by(Failpoint.TAKE_OVER_TAKEN)
             await _check_log(reader, commands, lane)
-        return TakenOver(await _publish_journal(parts, publisher, lane, watermark), due_at, publisher)
+            await pass_by(Failpoint.TAKE_OVER_LOG_CHECKED)
+        lane = await _publish_journal(parts, publisher, lane, watermark)
+        await pass_by(Failpoint.TAKE_OVER_JOURNAL_PUBLISHED)
+        return TakenOver(lane, due_at, publisher)
     except BaseException:
         await publisher.stop()
         raise
 
 
 async def _take(parts: Parts, partition: int, epoch: int | None, first_offset: int) -> tuple[Lane, Instant | None]:
-    """Take the row, and look up when something falls due. The rules that are set hold from the position on.
-
-    Only an assignment begins a new epoch: workers that both retried would fence each other for ever.
-    """
-    async with parts.engine.begin() as connection:
-        if epoch is None:
-            lane = await lanes.take(connection, partition, first_offset=first_offset)
-        else:
-            held = await lanes.hold(connection, partition)
-            if held is None or held.epoch != epoch:
-                raise Fenced
-            lane = held
-        await journal.ensure_pieces(connection, partition, lane.next_offset, lane.next_offset + JOURNAL_AHEAD)
-        await rules.hold_from(connection, partition, lane.next_offset, parts.rules)
-        return lane, await due.next_at(connection, partition)
+    """Take the row. Only an assignment begins a new epoch: two that both retried would fence each other for ever."""
+    if epoch is None:
+        return await parts.database.take_lane(partition, first_offset=first_offset)
+    kept = await parts.database.keep_lane(partition, epoch)
+    if kept is None:
+        raise Fenced
+    return kept
 
 
-async def _check_log(reader: LogReader, commands: TopicPartition, lane: Lane) -> None:
+async def _check_log(reader: Reader, commands: TopicPartition, lane: Lane) -> None:
     """Kafka tells nobody that a topic was made anew or cut; its range and the last record read do."""
     bounds = await reader.range_of(commands)
     _check_range(bounds, lane)
@@ -109,22 +105,20 @@ def _check_range(bounds: LogRange, lane: Lane) -> None:
 
 async def _publish_journal(parts: Parts, publisher: Publisher, lane: Lane, watermark: Watermark | None) -> Lane:
     """Publish what was committed and not published. Returns the lane as published through its position."""
+    partition = lane.partition
     published, seen_at = (watermark.offset, watermark.seen_at) if watermark else (lane.published, None)
     if published > lane.next_offset:
         msg = f"published through {published}, but the database stands at {lane.next_offset}: an older backup?"
         raise LaneStopped(msg)
     if lane.stopped is not None:
-        async with parts.engine.begin() as connection:
-            await lanes.stop(connection, lane.partition, lane.epoch, None)
+        await parts.database.stop_lane(partition, lane.epoch, None)
     publisher.sign(parts.installation, lane.epoch)
     if published == lane.next_offset:
         return replace(lane, published=published, horizon_offset=seen_at)
-    async with parts.engine.connect() as connection:
-        rows_read = journal.read(connection, lane.partition, published, lane.next_offset, rows_max=JOURNAL_ROWS_MAX)
-        async for rows in rows_read:
-            records = [restore(Topic(row.topic), row.key, row.value, row.headers, to_ms(row.at)) for row in rows]
-            reached = replace(lane, next_offset=rows[-1].offset + 1, latest_at=rows[-1].at)
-            seen_at = await publisher.publish([Handover(records, reached.next_offset, parts.horizon(reached))])
-            log.info("journal_published", lane=lane.partition, records=len(records), through=reached.next_offset)
+    async for rows in parts.database.journal(partition, published, lane.next_offset, rows_max=JOURNAL_ROWS_MAX):
+        records = [restore(Topic(row.topic), row.key, row.value, row.headers, to_ms(row.at)) for row in rows]
+        reached = replace(lane, next_offset=rows[-1].offset + 1, latest_at=rows[-1].at)
+        seen_at = await publisher.publish([Handover(records, reached.next_offset, parts.horizon(reached))])
+        log.info("journal_published", lane=partition, records=len(records), through=reached.next_offset)
     seen_at = await publisher.publish([Handover([], lane.next_offset, parts.horizon(lane))])
     return replace(lane, published=lane.next_offset, horizon_offset=seen_at)

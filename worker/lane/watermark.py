@@ -1,13 +1,13 @@
 """How far a lane's output is published: told by the topics themselves, never by the database alone."""
 
 import structlog
-from aiokafka import TopicPartition
 
-from worker.broker import clients
-from worker.broker.log import LogReader
+from worker import metrics
 from worker.domain.value import value
 from worker.lane.errors import LaneStopped
 from worker.lane.parts import Parts
+from worker.lane.ports import Reader
+from worker.settings import PublishingMode
 from worker.store.lanes import Lane
 from worker.wire.horizons import Horizon, horizon_key, read_horizon
 from worker.wire.outgoing import Topic
@@ -23,7 +23,7 @@ class Watermark:
     seen_at: int | None
 
 
-async def read_watermark(parts: Parts, reader: LogReader, partition: int, known: Lane | None) -> Watermark | None:
+async def read_watermark(parts: Parts, reader: Reader, partition: int, known: Lane | None) -> Watermark | None:
     """The lane's watermark, or None if it never published.
 
     The horizon record counts: it travelled in the transaction itself. The group's offset is only compared, since
@@ -60,14 +60,13 @@ def _check_owner(parts: Parts, horizon: Horizon, known: Lane | None) -> None:
 
 
 async def _compare_group_offset(parts: Parts, partition: int, horizon: Horizon) -> None:
-    """An alarm when somebody moved the group's offset; it decides nothing."""
-    commands = TopicPartition(parts.settings.topics.commands, partition)
-    admin = clients.admin(parts.settings.kafka)
-    await admin.start()
-    try:
-        committed = await admin.list_consumer_group_offsets(parts.settings.kafka.group_id, partitions=[commands])
-    finally:
-        await admin.close()
-    found = committed[commands].offset if commands in committed else -1
+    """An alarm when somebody moved the group's offset; it decides nothing.
+
+    Where it does not travel in the transaction it lags behind the horizon, and tells nothing.
+    """
+    if parts.settings.publishing.mode is not PublishingMode.EXACTLY_ONCE:
+        return
+    found = await parts.topics.group_offset(partition)
     if found != horizon.offset:
+        metrics.GROUP_OFFSETS_MOVED.inc()
         log.warning("group_offset_differs", lane=partition, group_offset=found, horizon_offset=horizon.offset)

@@ -1,7 +1,7 @@
 """Liveness, readiness and metrics over HTTP. Live: the process makes progress. Ready: it can do its work."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -13,23 +13,24 @@ from worker.settings import Http
 
 
 @dataclass(slots=True)
-class Readiness:
-    """Why the worker cannot do its work, by part; ready when nothing is said."""
+class Health:
+    """What is asked of the worker: why it cannot do its work, by part, and what only a new process would heal.
+
+    Ready when nothing is waited for, live when nothing is stuck. Others being away makes a worker unready, not dead.
+    """
 
     waiting_for: dict[str, str] = field(default_factory=dict)
-    lanes: Callable[[], dict[str, str]] = dict
-
-    def report(self) -> dict[str, str]:
-        """Every part that is not ready, with its cause."""
-        return self.waiting_for | self.lanes()
+    unready: Callable[[], Mapping[str, str]] = dict
+    stuck: Callable[[], Mapping[int, str]] = dict
+    measure: Callable[[], None] = lambda: None
 
 
 class HealthServer:
     """Serves `/livez`, `/readyz` and `/metrics`."""
 
-    def __init__(self, http: Http, readiness: Readiness) -> None:
+    def __init__(self, http: Http, health: Health) -> None:
         self._http = http
-        self._readiness = readiness
+        self._health = health
         app = web.Application()
         app.add_routes(
             [
@@ -52,12 +53,15 @@ class HealthServer:
         await self._runner.cleanup()
 
     async def _live(self, _request: web.Request) -> web.Response:
-        return web.Response(text="live\n")
+        stuck = {f"lane {lane}": why for lane, why in self._health.stuck().items()}
+        body = json.dumps({"live": not stuck, "stuck": stuck})
+        return web.Response(text=body + "\n", status=503 if stuck else 200, content_type="application/json")
 
     async def _ready(self, _request: web.Request) -> web.Response:
-        missing = self._readiness.report()
+        missing = {**self._health.waiting_for, **self._health.unready()}
         body = json.dumps({"ready": not missing, "waitingFor": missing})
         return web.Response(text=body + "\n", status=503 if missing else 200, content_type="application/json")
 
     async def _metrics(self, _request: web.Request) -> web.Response:
+        self._health.measure()
         return web.Response(body=generate_latest(REGISTRY), headers={"content-type": CONTENT_TYPE_PLAIN_1_0_0})

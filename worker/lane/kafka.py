@@ -1,0 +1,44 @@
+"""Kafka as a lane sees it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from aiokafka import TopicPartition
+
+from worker.broker import clients
+from worker.broker.log import LogReader, open_reader
+from worker.lane.publisher import AtLeastOncePublisher, Publisher, TopicNames, TransactionalPublisher
+from worker.settings import PublishingMode, Settings
+
+
+class KafkaTopics:
+    """Where commands come from, and everything else goes."""
+
+    def __init__(self, settings: Settings, names: TopicNames, installation: UUID) -> None:
+        self._settings = settings
+        self._names = names
+        self._installation = installation
+
+    def publisher(self, partition: int) -> Publisher:
+        """The publisher of the mode that is set, not started."""
+        if self._settings.publishing.mode is PublishingMode.EXACTLY_ONCE:
+            return TransactionalPublisher(self._settings, self._names, self._installation, partition)
+        return AtLeastOncePublisher(self._settings, self._names)
+
+    @asynccontextmanager
+    async def reader(self) -> AsyncIterator[LogReader]:
+        """A reader, connected."""
+        async with open_reader(self._settings.kafka) as reader:
+            yield reader
+
+    async def group_offset(self, partition: int) -> int:
+        """What the group's tools are told of the lane's position; -1 if nothing."""
+        commands = TopicPartition(self._settings.topics.commands, partition)
+        admin = clients.admin(self._settings.kafka)
+        await admin.start()
+        try:
+            committed = await admin.list_consumer_group_offsets(self._settings.kafka.group_id, partitions=[commands])
+        finally:
+            await admin.close()
+        return int(committed[commands].offset) if commands in committed else -1

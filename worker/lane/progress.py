@@ -1,0 +1,65 @@
+"""What the outside may know of a lane: its state, what it waits for, and when it last got on."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+def now() -> float:
+    """Seconds on the loop's clock: the simulation has one of its own."""
+    return asyncio.get_running_loop().time()
+
+
+class LaneState(StrEnum):
+    """What a lane is doing."""
+
+    TAKING_OVER = "taking over"
+    RUNNING = "running"
+    WAITING = "waiting"
+    STOPPED = "stopped"
+    FENCED = "fenced"
+    ENDED = "ended"
+
+
+@dataclass(slots=True)
+class Progress:
+    """Instants are seconds on the loop's clock.
+
+    `ticked_at` is when the first tick was acknowledged that has not come back yet. `unpublished` has an instant for
+    each committed batch that waits to be published; what a former owner left counts from the assignment on.
+    """
+
+    state: LaneState = LaneState.TAKING_OVER
+    cause: str | None = None
+    moved_at: float = field(default_factory=now)
+    ticked_at: float | None = None
+    unpublished: deque[float] = field(default_factory=lambda: deque([now()]))
+
+    def set(self, state: LaneState, cause: str | None = None) -> None:
+        """The lane does something else now."""
+        self.state, self.cause, self.ticked_at = state, cause, None
+
+    def committed(self) -> None:
+        """A batch is behind COMMIT."""
+        self.moved_at = now()
+        self.unpublished.append(self.moved_at)
+        self.ticked_at = self.cause = None
+
+    def published(self, batches: int) -> None:
+        """The oldest batches are published."""
+        for _ in range(batches):
+            self.unpublished.popleft()
+
+    def ticked(self, failure: str | None) -> None:
+        """A tick was acknowledged, or could not be sent."""
+        self.cause = failure
+        if failure is not None:
+            self.ticked_at = None
+        elif self.ticked_at is None:
+            self.ticked_at = now()
+
+    @property
+    def stands_still_seconds(self) -> float:
+        """How long a record lies acknowledged at the end of the log, and the lane, though it runs, has not moved."""
+        return 0.0 if self.state is not LaneState.RUNNING or self.ticked_at is None else now() - self.ticked_at
