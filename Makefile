@@ -6,10 +6,10 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock clean
+.PHONY: help setup run test test-faults soak simulate model fuzz check format lock clean
 
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(READY) ## install everything into .venv, and fetch Kafka and PostgreSQL
 
@@ -36,7 +36,23 @@ check: $(READY) ## format, lint, types, architecture, generated files, fast test
 	$(BIN)/pytest -q tests/domain tests/schemas tests/wire tests/tidy
 
 test: check ## everything: the above, then every test on a real Kafka and a real PostgreSQL
-	$(BIN)/pytest --ignore=tests/domain --ignore=tests/schemas --ignore=tests/wire --ignore=tests/tidy $(ARGS)
+	$(BIN)/pytest -m "not slow" --ignore=tests/domain --ignore=tests/schemas --ignore=tests/wire --ignore=tests/tidy $(ARGS)
+
+test-faults: $(READY) ## every fault of the matrix, and what else takes its time
+	$(BIN)/pytest tests/faults tests/mutants $(ARGS)
+	$(BIN)/pytest -m slow --ignore=tests/faults --ignore=tests/mutants $(ARGS)
+
+soak: $(READY) ## workers under load and random faults, all checked at the end: make soak SECONDS=300 [SEED=1]
+	$(BIN)/python -m tests.soak --seconds $(or $(SECONDS),300) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+simulate: $(READY) ## histories with faults in memory, thousands a minute: make simulate SEEDS=10000
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),10000) $(ARGS)
+
+model: ## check the model of the lane protocol exhaustively, and that its mutants are caught (needs Spin)
+	docs/model/check
+
+fuzz: $(READY) ## search for input that the reader does not stand, guided by coverage: make fuzz SECONDS=60
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(ARGS)
 
 format: $(READY) ## put the code in shape
 	$(BIN)/ruff format .

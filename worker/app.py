@@ -143,6 +143,8 @@ async def _rejoin_when_fenced(ownership: Ownership, intake: Intake, kafka: str, 
         # Another worker took a lane that this one thought its own: whoever is right, the group knows.
         log.warning("fenced", action="joining the group anew")
         await asyncio.sleep(REJOIN_SECONDS)
+        # Stopping the client revokes nothing: lanes that were not drained would go on beside their successors.
+        await ownership.release()
         await _patiently(intake.rejoin, "rejoin", kafka, health)
 
 

@@ -2,12 +2,8 @@
 
 from typing import Any
 
-import pytest
-
 from tests.contract.cases import ACTIVATED, APPROVAL, CREATED, PENDING, VALID, Seen, Then, Told, bind, case, do, ready
 from tests.contract.laws import problems
-
-pytestmark = pytest.mark.stack
 
 TERMS = {"netDays": 14, "invoiceDayOfMonth": 5, "invoiceFrequency": "Annual"}
 CONTACT = {"email": "bills@example.com", "name": "Zoë"}

@@ -1,11 +1,8 @@
 """A backlog that waited for the worker is decided as if the worker had always been there."""
 
-import pytest
 
 from tests.contract.cases import ACTIVATED, VALID, Seen, Then, Told, bind, case, do, ready, soon
 from tests.contract.laws import problems
-
-pytestmark = pytest.mark.stack
 
 WAITS = False
 SETTINGS = {"RULES__SUSPENSION_NOTICE_SECONDS": "0"}

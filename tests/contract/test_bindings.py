@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from tests.contract.cases import (
     BOUND,
     CREATED,
@@ -20,8 +18,6 @@ from tests.contract.cases import (
     suspend,
 )
 from tests.contract.laws import problems
-
-pytestmark = pytest.mark.stack
 
 NOT_IT = "00000000-0000-5000-8000-000000000000"
 DELETED = "released project-deleted|project-deleted released"

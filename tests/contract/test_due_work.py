@@ -1,6 +1,5 @@
 """What time alone brings about: expiries, scheduled suspensions, tombstones; with a worker that is there."""
 
-import pytest
 
 from tests.contract.cases import (
     ACTIVATED,
@@ -20,8 +19,6 @@ from tests.contract.cases import (
     suspend,
 )
 from tests.contract.laws import problems
-
-pytestmark = pytest.mark.stack
 
 SETTINGS = {"RULES__SUSPENSION_NOTICE_SECONDS": "2", "RULES__TOMBSTONE_AFTER_SECONDS": "2"}
 SETTLE_SECONDS = 4

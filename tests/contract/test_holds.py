@@ -1,6 +1,5 @@
 """Holds: placed, placed anew, released with approval; what a blocking one refuses; notices to projects."""
 
-import pytest
 
 from tests.contract.cases import (
     APPROVAL,
@@ -18,8 +17,6 @@ from tests.contract.cases import (
     suspend,
 )
 from tests.contract.laws import problems
-
-pytestmark = pytest.mark.stack
 
 SETTLE_SECONDS = 2
 DOWN = "hold-placed >Suspended"

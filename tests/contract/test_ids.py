@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from tests.contract.cases import (
     ACTIVATED,
     BOUND,
@@ -19,8 +17,6 @@ from tests.contract.cases import (
     ready,
 )
 from tests.contract.laws import problems
-
-pytestmark = pytest.mark.stack
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 

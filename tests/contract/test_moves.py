@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from tests.contract.cases import (
     ACTIVATED,
     APPROVAL,
@@ -23,8 +21,6 @@ from tests.contract.cases import (
     suspend,
 )
 from tests.contract.laws import problems
-
-pytestmark = pytest.mark.stack
 
 
 def move(expect: str, from_: str = "a", to: str = "b", **data: Any) -> Step:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from tests.contract.cases import (
     APPROVAL,
     CREATED,
@@ -19,8 +17,6 @@ from tests.contract.cases import (
     suspend,
 )
 from tests.contract.laws import problems
-
-pytestmark = pytest.mark.stack
 
 ATTACHED, REPORTED, DETACHED = (f"payment-profile-{word}" for word in ("attached", "reported", "detached"))
 FALLEN = f"{REPORTED} hold-placed >Suspended"

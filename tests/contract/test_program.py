@@ -8,13 +8,10 @@ import sys
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
 from typer.testing import CliRunner, Result
 
 from tests.contract.cases import ACTIVATED, MOVED, NOBODY, VALID, Seen, Told, bind, case, do, ready
 from worker.cli.program import app
-
-pytestmark = pytest.mark.stack
 
 SETTLE_SECONDS = 1
 KEYS = ["organization", "project", "at", "account", "binding", "since", "until", "completeThrough", "final"]

@@ -16,8 +16,6 @@ from tests.system.provision import own_database, own_deployment
 from tests.system.settling import until
 from tests.system.stacks import Addresses
 
-pytestmark = pytest.mark.stack
-
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 CREATE = json.dumps({"account": "a", "currency": "EUR"}).encode()
 UPDATE = b'{"account": "a", "displayName": "x"}'

@@ -1,11 +1,8 @@
 """What the rule settings change: no profile needed, a strict registry, small moves, some approvals unneeded."""
 
-import pytest
 
 from tests.contract.cases import APPROVAL, MOVED, Seen, Step, Told, bind, case, do, suspend
 from tests.contract.laws import problems
-
-pytestmark = pytest.mark.stack
 
 SETTINGS = {
     "RULES__PAYMENT_PROFILE_REQUIRED": "false",

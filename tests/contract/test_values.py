@@ -3,12 +3,8 @@
 import json
 from typing import Any
 
-import pytest
-
 from tests.contract.cases import APPROVAL, VALID, Seen, Step, Told, case, do, ready
 from tests.contract.laws import problems
-
-pytestmark = pytest.mark.stack
 
 TAKEN = ""
 SURROGATE = "\ud800"

@@ -1,125 +1,102 @@
-"""A worker that dies or stalls anywhere loses nothing and doubles nothing for whoever reads committed records."""
+"""A worker that is killed anywhere loses nothing, and doubles nothing for whoever reads committed records."""
 
 import asyncio
 import signal
-import time
-from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.system.checker import check
-from tests.system.deployment import Deployment, command, ready_account
+from tests.faults.backlog import binds, publish, publish_all
+from tests.faults.course import course
+from tests.faults.lanes import own_lanes
+from tests.system.deployment import Deployment, WorkerProcess
+from tests.system.settling import until
+from worker.failpoints import Failpoint
 
-ORGANIZATIONS = [f"org-{number}" for number in range(9)]
+pytestmark = pytest.mark.timeout(300)
 
+HEAL_SECONDS = 90
+"""From the death to the last answer. The group waits 6 s for the dead worker, the rest is taking over."""
 
-def traffic(rounds: int) -> Iterator[tuple[str, str, bytes]]:
-    """Accounts, then binds and rebinds all over the organizations: organization, command id, bytes."""
-    for organization in ORGANIZATIONS:
-        for account in ("main", "other"):
-            yield organization, f"create-{account}", ready_account(organization, account)
-    for number in range(rounds):
-        for organization in ORGANIZATIONS:
-            account = "main" if number % 3 else "other"
-            id_ = f"bind-{number}"
-            yield (
-                organization,
-                id_,
-                command(organization, "project.bind", id_, project=f"p-{number % 20}", account=account),
-            )
-
-
-async def publish(deployment: Deployment, rounds: int) -> Counter[str]:
-    sent = list(traffic(rounds))
-    await deployment.publish_many((organization, value) for organization, _, value in sent)
-    return Counter(id_ for _, id_, _ in sent)
+ON_THE_WAY = [
+    Failpoint.BEFORE_COMMIT,
+    Failpoint.AFTER_COMMIT,
+    Failpoint.INSIDE_TRANSACTION,
+    Failpoint.AFTER_TRANSACTION,
+]
+TAKE_OVER = [place for place in Failpoint if place.startswith("take-over-")]
 
 
-@pytest.mark.parametrize(
-    "failpoint", ["before-commit@2", "after-commit@2", "inside-transaction@2", "after-transaction@2"]
-)
+def dies(place: Failpoint, times: int = 1) -> dict[str, str]:
+    return {"TESTING__FAILPOINTS": f'{{"{place}": "kill@{times}"}}', "LANES__BATCH_RECORDS_MAX": "50"}
+
+
+async def killed(worker: WorkerProcess) -> bool:
+    """Wait for its end; whether it was as armed."""
+    return await asyncio.to_thread(worker.died) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("place", ON_THE_WAY)
 async def test_a_worker_killed_on_the_way_of_a_batch_loses_and_doubles_nothing(
-    deployment: Deployment, failpoint: str
+    each_mode: Deployment, place: Failpoint
 ) -> None:
-    place, _, times = failpoint.partition("@")
-    sent = await publish(deployment, rounds=60)
-    with deployment.worker(
-        TESTING__FAILPOINTS=f'{{"{place}": "kill@{times}"}}', LANES__BATCH_RECORDS_MAX="50"
-    ) as victim:
-        assert victim.died() == -signal.SIGKILL
-
-    with deployment.worker():
-        await deployment.answers()
-
-    await check(deployment, sent)
+    async with course(each_mode) as ran:
+        ran.sent += await publish(each_mode, rounds=60)
+        with each_mode.worker(**dies(place, times=2)) as victim:
+            assert await killed(victim)
+        with each_mode.worker():
+            await each_mode.answers(HEAL_SECONDS)
 
 
-async def test_a_worker_stopped_between_commit_and_publishing_comes_back_as_a_zombie_and_does_no_harm(
-    deployment: Deployment,
+@pytest.mark.slow
+@pytest.mark.parametrize("place", TAKE_OVER)
+async def test_a_worker_killed_after_any_step_of_a_take_over_leaves_a_lane_that_the_next_one_takes(
+    each_mode: Deployment, place: Failpoint
 ) -> None:
-    await _check_zombie(deployment, "after-commit")
+    async with course(each_mode) as ran:
+        ran.sent += await publish(each_mode, rounds=60)
+        with each_mode.worker(**dies(Failpoint.AFTER_COMMIT, times=4)) as first:
+            assert await killed(first)
+        with each_mode.worker(**dies(place)) as second:
+            assert await killed(second)
+        with each_mode.worker():
+            await each_mode.answers(HEAL_SECONDS)
 
 
-async def test_a_worker_stopped_inside_its_kafka_transaction_comes_back_as_a_zombie_and_does_no_harm(
-    deployment: Deployment,
+@pytest.mark.slow
+@pytest.mark.parametrize("place", [Failpoint.REVOKED, Failpoint.DRAINED])
+async def test_a_worker_killed_while_it_gives_its_lanes_away_is_replaced_by_who_came(
+    each_mode: Deployment, place: Failpoint
 ) -> None:
-    await _check_zombie(deployment, "inside-transaction")
+    async with course(each_mode) as ran:
+        # The client says so a first time before it joins, when there is nothing to give away.
+        with each_mode.worker(**dies(place, times=2)) as leaving:
+            await until(lambda: own_lanes(leaving), "it owns lanes")
+            ran.sent += await publish(each_mode, rounds=60)
+            with each_mode.worker():
+                assert await killed(leaving)
+                ran.sent += await publish_all(each_mode, binds("late", "late", "main"))
+                await each_mode.answers(HEAL_SECONDS)
 
 
-async def _check_zombie(deployment: Deployment, place: str) -> None:
-    sent = await publish(deployment, rounds=60)
-    stalls = f'{{"{place}": "stop@3"}}'
-    with deployment.worker(TESTING__FAILPOINTS=stalls, LANES__BATCH_RECORDS_MAX="50") as zombie:
-        await asyncio.to_thread(_wait_until_stopped, zombie.pid)
-        with deployment.worker() as heir:
-            await deployment.answers(seconds=90)
-            zombie.send(signal.SIGCONT)
-            await asyncio.to_thread(heir.wait_ready)
-            more = [
-                (organization, command(organization, "project.bind", "late", project="late", account="main"))
-                for organization in ORGANIZATIONS
-            ]
-            await deployment.publish_many(more)
-            await deployment.answers(seconds=90)
-
-    await check(deployment, sent + Counter({"late": len(ORGANIZATIONS)}))
+async def test_a_worker_killed_when_it_is_given_lanes_is_replaced_by_who_had_them(each_mode: Deployment) -> None:
+    async with course(each_mode) as ran:
+        with each_mode.worker() as staying:
+            await until(lambda: own_lanes(staying), "it owns lanes")
+            ran.sent += await publish(each_mode, rounds=60)
+            with each_mode.worker(**dies(Failpoint.ASSIGNED)) as coming:
+                assert await killed(coming)
+                ran.sent += await publish_all(each_mode, binds("late", "late", "main"))
+                await each_mode.answers(HEAL_SECONDS)
 
 
 async def test_two_workers_share_the_lanes_and_one_that_is_killed_is_replaced_by_the_other(
-    deployment: Deployment,
+    each_mode: Deployment,
 ) -> None:
-    with deployment.worker() as first, deployment.worker() as second:
-        await asyncio.to_thread(first.wait_ready)
-        await asyncio.to_thread(second.wait_ready)
-        sent = await publish(deployment, rounds=100)
-        first.send(signal.SIGKILL)
-        assert first.died() == -signal.SIGKILL
-        sent += await _publish_again(deployment)
-        await deployment.answers(seconds=90)
-
-    await check(deployment, sent)
-
-
-async def _publish_again(deployment: Deployment) -> Counter[str]:
-    values = [
-        (
-            organization,
-            f"again-{number}",
-            command(organization, "project.bind", f"again-{number}", project=f"p-{number}", account="main"),
-        )
-        for number in range(20)
-        for organization in ORGANIZATIONS
-    ]
-    await deployment.publish_many((organization, value) for organization, _, value in values)
-    return Counter(id_ for _, id_, _ in values)
-
-
-def _wait_until_stopped(pid: int, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T":
-            return
-        time.sleep(0.05)
-    raise AssertionError("the worker was not stopped")
+    async with course(each_mode) as ran:
+        with each_mode.worker() as first, each_mode.worker() as second:
+            await until(lambda: own_lanes(first, second), "both own lanes")
+            ran.sent += await publish(each_mode, rounds=100)
+            first.send(signal.SIGKILL)
+            assert await killed(first)
+            ran.sent += await publish_all(each_mode, binds("late", "late", "main"))
+            await each_mode.answers(HEAL_SECONDS)

@@ -1,20 +1,22 @@
-"""Records that are bad in one way each, row by row, and what each of them gets."""
+"""The rows of bad input as they are sent to a worker: each a command of its own, and a good one behind it."""
 
 import json
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from tests.system.deployment import HEADERS, Record
+from tests.wire import bad_input
+from tests.wire.given import TRACEPARENT
 from worker.wire.partitions import partition_of
-from worker.wire.request import Why
 
-ORGANIZATION = "acme"
-PARTITIONS = 3
-HOME = partition_of(ORGANIZATION, PARTITIONS)
-ELSEWHERE = (HOME + 1) % PARTITIONS
-KEY = ORGANIZATION.encode()
-CARD = "4242 4242-4242 4242"
-TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+ORGANIZATION: Final = "acme"
+PARTITIONS: Final = 3
+HOME: Final = partition_of(ORGANIZATION, PARTITIONS)
+ELSEWHERE: Final = (HOME + 1) % PARTITIONS
+KEY: Final = ORGANIZATION.encode()
+VALUE_BYTES_MAX: Final = 1_000_000
+"""Larger ones the broker refuses."""
 
 
 def envelope(id_: str, kind: str, data: object, **attributes: object) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def bind(id_: str, *, project: object = "web", account: object = "main", **more:
 
 def create(id_: str, **more: object) -> dict[str, Any]:
     """An account of the command's own name."""
-    return envelope(id_, "account.create.v1", {"account": f"of-{id_}", "currency": "EUR"} | more)
+    return envelope(id_, "account.create.v1", {"account": f"of-{id_}"[:63].strip("-"), "currency": "EUR"} | more)
 
 
 def profile(**more: object) -> dict[str, object]:
@@ -56,126 +58,75 @@ def raw(value: bytes | None, **record: Any) -> Record:
     return Record(value, **{"key": KEY, "headers": HEADERS} | record)
 
 
-GOOD = json.dumps(bind("never-read")).encode()
+def name_of(kind: str, row: str) -> str:
+    """The id of a row's command, which is part of its account's; no two rows share one."""
+    words = re.sub("[^a-z0-9]+", "-", row.lower()).strip("-")
+    return f"{kind}-{words}"[:60].strip("-")
 
-UNREADABLE: dict[str, tuple[Record, Why]] = {
-    "no value": (raw(None), Why.EMPTY_VALUE),
-    "an empty value": (raw(b""), Why.EMPTY_VALUE),
-    "null": (raw(b"null"), Why.NOT_AN_OBJECT),
-    "an array": (raw(b"[]"), Why.NOT_AN_OBJECT),
-    "a string": (raw(b'"x"'), Why.NOT_AN_OBJECT),
-    "not UTF-8": (raw(GOOD.replace(b"ops", b"op\xff")), Why.NOT_UTF8),
-    "UTF-16": (raw(GOOD.decode().encode("utf-16")), Why.NOT_UTF8),
-    "a byte order mark": (raw(b"\xef\xbb\xbf" + GOOD), Why.BYTE_ORDER_MARK),
-    "raw control characters": (raw(GOOD.replace(b"ops", b"o\x01s")), Why.NOT_JSON),
-    "trailing junk": (raw(GOOD + b"x"), Why.NOT_JSON),
-    "a key twice": (raw(GOOD[:-1] + b', "id": "other"}'), Why.DUPLICATE_KEY),
-    "NaN": (raw(GOOD.replace(b'"main"', b"NaN")), Why.NOT_A_NUMBER),
-    "Infinity": (raw(GOOD.replace(b'"main"', b"-Infinity")), Why.NOT_A_NUMBER),
-    "5,000 digits": (raw(GOOD.replace(b'"main"', b"9" * 5_000)), Why.NUMBER_TOO_LONG),
-    "depth 500": (raw(GOOD.replace(b'"main"', b"[" * 500 + b"]" * 500)), Why.TOO_DEEP),
-    "depth 100,000": (raw(b"[" * 100_000), Why.TOO_DEEP),
-    "170,000 empty objects": (raw(b"[" + b"{}," * 170_000 + b"{}]"), Why.NOT_AN_OBJECT),
-    "above 512 KiB": (raw(GOOD.replace(b"ops", b"o" * 512 * 1024)), Why.TOO_LARGE),
-    "schema registry framing": (raw(b"\0\0\0\0\x07" + GOOD), Why.SCHEMA_REGISTRY_FRAMING),
-    "an id with a space": (structured(bind("no good")), Why.BAD_ENVELOPE),
-    "an organization in capitals": (structured(bind("x") | {"organization": "Acme"}), Why.BAD_ENVELOPE),
-    "a ce header twice": (binary(bind("x"), ("ce_id", b"y")), Why.DUPLICATE_HEADER),
-    "modes that differ": (raw(GOOD, headers=[*HEADERS, ("ce_id", b"another")]), Why.CONTRADICTING_HEADERS),
-    "null and empty headers": (raw(b"{", headers=[("a", None), ("b", b""), ("a", b"\xff\0")]), Why.NOT_JSON),
-    "no key": (raw(b"{", key=None, partition=HOME), Why.NOT_JSON),
-    "an empty key": (raw(b"{", key=b"", partition=HOME), Why.NOT_JSON),
-    "a key that is not UTF-8": (raw(b"{", key=b"\xff\xfe", partition=HOME), Why.NOT_JSON),
-    "10,000 headers": (raw(b"{", headers=[(f"h{n}", b"x") for n in range(10_000)]), Why.NOT_JSON),
+
+def sent(id_: str, record: bad_input.Record) -> Record:
+    """A row's record under an id and for an account of its own, to the partition of its organization."""
+
+    def own(content: bytes) -> bytes:
+        return content.replace(b"command-1", id_.encode()).replace(b'"main"', b'"of-%s"' % id_.encode())
+
+    headers = [(name, value if value is None else own(value)) for name, value in record.headers]
+    value = None if record.value is None else own(record.value)
+    return Record(value, record.key, headers, HOME)
+
+
+def rows(kind: str, records: Mapping[str, bad_input.Record]) -> dict[str, Record]:
+    """Records by their rows, those that fit into the topic."""
+    found = {
+        row: sent(name_of(kind, row), record)
+        for row, record in records.items()
+        if len(record.value or b"") <= VALUE_BYTES_MAX
+    }
+    assert len({name_of(kind, row) for row in found}) == len(found)
+    return found
+
+
+UNREADABLE: Final = rows("unreadable", {row: record for row, (record, _) in bad_input.UNREADABLE.items()})
+REFUSED: Final = rows("refused", {row: record for row, (record, _) in bad_input.REFUSED.items()})
+UNKNOWN: Final = {
+    row: structured(bind(name_of("unknown", row)) | {"type": kind}) for row, kind in bad_input.UNKNOWN.items()
 }
+HARMLESS: Final = rows("harmless", bad_input.HARMLESS)
 
-INVALID = "INVALID_DATA"
-Reasons = list[tuple[str, str | None]]
-
-REFUSED: dict[str, tuple[Record, Reasons]] = {
-    "an unknown type": (structured(envelope("unknown-type", "account.frobnicate.v1", {})), [("UNKNOWN_COMMAND", None)]),
-    "an unknown major version": (
-        structured(bind("v2") | {"type": "billing.project.bind.v2"}),
-        [("UNKNOWN_COMMAND", None)],
+MISPLACED: Final[dict[str, tuple[Record, list[str]]]] = {
+    "another organization's key": (structured(create("another-key"), key=b"other", partition=HOME), ["KEY_MISMATCH"]),
+    "no key": (structured(create("no-key"), key=None, partition=HOME), ["KEY_MISMATCH"]),
+    "an empty key": (structured(create("empty-key"), key=b"", partition=HOME), ["KEY_MISMATCH"]),
+    "a key that is not UTF-8": (structured(create("odd-key"), key=b"\xff", partition=HOME), ["KEY_MISMATCH"]),
+    "a key that forges log lines": (
+        structured(create("forged-key"), key=bad_input.FORGED.encode(), partition=HOME),
+        ["KEY_MISMATCH"],
     ),
-    "a type that writes log lines": (
-        structured(bind("log-lines") | {"type": 'x\n{"event": "forged"}\r\n\x1b[31m'}),
-        [("UNKNOWN_COMMAND", None)],
+    "another partition": (structured(create("elsewhere"), partition=ELSEWHERE), ["WRONG_PARTITION"]),
+    "another key in another partition": (
+        structured(create("lost"), key=b"other", partition=ELSEWHERE),
+        ["KEY_MISMATCH", "WRONG_PARTITION"],
     ),
-    "an unknown field": (structured(bind("unknown-field", x=1)), [(INVALID, "/x")]),
-    "a wrong JSON type": (structured(bind("wrong-type", account=5)), [(INVALID, "/account")]),
-    "1e400": (raw(json.dumps(bind("1e400", account=0)).replace(": 0", ": 1e400").encode()), [(INVALID, "/account")]),
-    "2^64": (structured(create("huge", paymentTerms={"netDays": 2**64})), [(INVALID, "/paymentTerms/netDays")]),
-    "a NUL": (structured(bind("nul", project="a\0b")), [(INVALID, "/project")]),
-    "a lone surrogate": (structured(create("surrogate", displayName="\ud800")), [(INVALID, "/displayName")]),
-    "zero width": (structured(create("zero-width", displayName="a\u200bb")), [(INVALID, "/displayName")]),
-    "right to left": (structured(create("right-to-left", displayName="a\u202eb")), [(INVALID, "/displayName")]),
-    "an account of 64 characters": (structured(bind("long", account="a" * 64)), [(INVALID, "/account")]),
-    "two dots": (structured(bind("dots", project="..")), [(INVALID, "/project")]),
-    "a naive time": (
-        structured(create("naive", paymentProfile=profile(validUntil="2031-01-01T00:00:00"))),
-        [(INVALID, "/paymentProfile/validUntil")],
-    ),
-    "a time past all times": (
-        structured(create("past-all", paymentProfile=profile(validUntil="9999-12-31T23:59:59-12:00"))),
-        [(INVALID, "/paymentProfile/validUntil")],
-    ),
-    "two currencies that are none": (structured(create("xxx", currency="XXX")), [("INVALID_CURRENCY", "/currency")]),
-    "an email that forges headers": (
-        structured(create("forged", contact={"email": "a@acme.com\r\nBcc: b@acme.com"})),
-        [(INVALID, "/contact/email")],
-    ),
-    "a card number at creation": (
-        structured(create("card", paymentProfile=profile(externalId=CARD))),
-        [("SENSITIVE_DATA_REFUSED", "/paymentProfile/externalId")],
-    ),
-    "a card number in a report": (
-        structured(
-            envelope(
-                "card-report",
-                "account.report-payment-profile.v1",
-                {"account": "main", "externalId": CARD, "status": "Valid"},
-            )
-        ),
-        [("SENSITIVE_DATA_REFUSED", "/externalId")],
-    ),
-    "everything wrong at once": (
-        structured(
-            envelope(
-                "all-wrong", "account.create.v1", {"account": "A", "currency": "eur"}, dryrun=None, expectedversion="x"
-            )
-        ),
-        [(INVALID, "/expectedversion"), (INVALID, "/account"), ("INVALID_CURRENCY", "/currency")],
-    ),
-    "no data": (structured(bind("no-data") | {"data": None}), [(INVALID, "")]),
-    "data in base 64": (structured(bind("base64") | {"data_base64": "e30="}), [(INVALID, "/data_base64")]),
-    "another organization's key": (
-        structured(bind("another-key"), key=b"other", partition=HOME),
-        [("KEY_MISMATCH", None)],
-    ),
-    "no key": (structured(bind("no-key"), key=None, partition=HOME), [("KEY_MISMATCH", None)]),
-    "another partition": (structured(bind("elsewhere"), partition=ELSEWHERE), [("WRONG_PARTITION", None)]),
 }
+"""Commands that lie where they should not; the same one at its right place follows, and must be taken."""
 
-HARMLESS: dict[str, Record] = {
-    "a header that is null": structured(create("null-header"), headers=[("a", None), ("ce_id", None)]),
-    "a header that is not UTF-8": structured(create("odd-header"), headers=[("a", b"\xff\xfe"), ("ce_id", b"\xff")]),
-    "a header twice": structured(create("twice-header"), headers=[("a", b"1"), ("a", b"2")]),
-    "10,000 headers": structured(create("many-headers"), headers=[(f"h{n}", b"x") for n in range(10_000)]),
-    "a header of 900 KB": structured(create("huge-header"), headers=[("h", b"x" * 900_000)]),
-    "no headers at all": structured(create("no-headers"), headers=[]),
-    "a reply_to that names a topic": structured(
-        create("reply-to"), headers=[("reply_to", b"put in where the topics are known")]
+FIRST: Final = create("first", displayName="Same", labels={"a": "1", "b": "2"})
+AGAIN: Final[dict[str, tuple[Record, str, bool]]] = {
+    "the same": (structured(FIRST), "accepted", True),
+    "another time": (structured(FIRST | {"time": "2020-01-01T00:00:00Z"}), "accepted", True),
+    "another trace": (structured(FIRST | {"traceparent": TRACEPARENT, "tracestate": "a=b"}), "accepted", True),
+    "another source": (structured(FIRST | {"source": "elsewhere"}), "accepted", True),
+    "another key order": (
+        structured(dict(reversed(FIRST.items())) | {"data": dict(reversed(FIRST["data"].items()))}),
+        "accepted",
+        True,
     ),
-    "a bad traceparent": structured(create("bad-trace") | {"traceparent": "00-zz-zz-01"}),
-    "a huge tracestate": structured(create("huge-trace") | {"tracestate": "a=b," * 50_000}),
-    "a time that is none": structured(create("bad-time") | {"time": "1795341600"}),
-    "a time in year 1": structured(create("year-1") | {"time": "0001-01-01T00:00:00Z"}),
-    "attributes that nobody knows": structured(create("unknown-attribute") | {"priority": "high"}),
-    "binary mode": binary(create("binary"), ("ce_traceparent", TRACEPARENT.encode())),
-    "both modes, agreeing": structured(create("both-modes"), headers=[*HEADERS, ("ce_id", b"both-modes")]),
-    "SQL in a name": structured(create("sql", displayName="'; DROP TABLE accounts; --")),
-    "templates in a name": structured(create("templates", displayName="{{7*7}} ${jndi:ldap} %s%n")),
-    "a name in NFD": structured(create("nfd", displayName="Zu\u0308rich")),
-    "an email in another script": structured(create("idn", contact={"email": "pelé@bücher.com"})),
+    "another mode": (binary(FIRST), "accepted", True),
+    "other data": (structured(create("first", displayName="Other")), "COMMAND_ID_REUSED", False),
+    "another actor": (structured(FIRST | {"actor": "somebody@else.com"}), "COMMAND_ID_REUSED", False),
+    "another type": (structured(bind("first")), "COMMAND_ID_REUSED", False),
+    "an unknown type": (structured(FIRST | {"type": "billing.account.x.v1"}), "UNKNOWN_COMMAND", False),
+    "another expected version": (structured(FIRST | {"expectedversion": 0}), "COMMAND_ID_REUSED", False),
+    "data that is refused": (structured(create("first", currency="eur")), "COMMAND_ID_REUSED", False),
 }
+"""What is sent under an id that was used: how it is answered, and whether that is the first answer again."""

@@ -7,7 +7,6 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from aiokafka import ConsumerRecord
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -20,8 +19,6 @@ from tests.system.relay import relay
 from tests.system.settling import until
 from tests.system.stacks import Addresses
 from worker.wire.partitions import partition_of
-
-pytestmark = pytest.mark.stack
 
 LANES = range(PARTITIONS)
 QUIET = {"LANES__TICK_SECONDS": "3600"}

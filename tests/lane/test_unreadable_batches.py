@@ -1,9 +1,10 @@
 """Batches that the Kafka client itself cannot read: they are their own lane's trouble, and nobody loses a command."""
 
+import asyncio
 import struct
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, codec
 from aiokafka.errors import UnsupportedCodecError
 from aiokafka.record.util import calc_crc32c
 
@@ -13,13 +14,11 @@ from tests.system.deployment import Deployment, command
 from worker.lane.intake import Intake
 from worker.lane.ownership import Ownership
 
-pytestmark = pytest.mark.stack
-
 NAME, RAW_NAME = b"!header!", b"\xffheader\xfe"
 HEADER_BYTES, ATTRIBUTES, CRC, LENGTH = 61, 21, 17, 8
 ZSTD = 4
-
-GOOD, BAD = TopicPartition("commands", 0), TopicPartition("commands", 1)
+UNPACKED_BYTES = 24 * 1024 * 1024
+"""Of a record that takes a few kilobytes in its topic: brokers measure what is packed."""
 
 
 def with_a_raw_header_name(batch: bytes) -> bytes:
@@ -92,41 +91,51 @@ async def test_a_compressed_batch_is_read(deployment: Deployment) -> None:
     await check(deployment)
 
 
-class Unreadable:
-    """A consumer of two partitions, one of which cannot be read."""
+async def test_a_record_that_unpacks_to_far_more_than_may_be_leaves_its_place_in_dead_letters(
+    deployment: Deployment,
+) -> None:
+    topic, key = deployment.settings.topics.commands, ORGANIZATIONS[0].encode()
+    with deployment.worker(**QUIET):
+        for packing in ("gzip", "lz4", "zstd"):
+            async with AIOKafkaProducer(
+                bootstrap_servers=deployment.settings.kafka.bootstrap_servers,
+                compression_type=packing,
+                max_request_size=2 * UNPACKED_BYTES,
+            ) as producer:
+                await producer.send_and_wait(topic, b" " * UNPACKED_BYTES, key, partition=0)
+        deployment.sent += 3
+        await publish(deployment, 0, 3)
+        await deployment.answers()
+    letters = await deployment.read("dead_letters")
 
-    def __init__(self) -> None:
-        self.paused_logs: list[TopicPartition] = []
-
-    def assignment(self) -> set[TopicPartition]:
-        return {GOOD, BAD}
-
-    def paused(self) -> set[TopicPartition]:
-        return set(self.paused_logs)
-
-    def pause(self, log: TopicPartition) -> None:
-        self.paused_logs.append(log)
+    assert [dict(letter.headers)["billing-reason"] for letter in letters] == [b"TOO_LARGE"] * 3
+    assert [dict(letter.headers)["billing-truncated"] for letter in letters] == [b"headers, value"] * 3
+    assert {(letter.key, letter.value) for letter in letters} == {(key, None)}
+    assert [int(dict(letter.headers)["billing-offset"]) for letter in letters] == [0, 1, 2]
+    await check(deployment)
 
 
 async def test_what_cannot_be_read_is_told_to_its_own_lane_and_takes_nothing_from_the_others(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def getmany(
-        _consumer: Unreadable, log: TopicPartition, *, max_records: int
-    ) -> dict[TopicPartition, list[int]]:
-        if log == BAD:
-            raise UnsupportedCodecError("no such library")
-        return {log: [1, 2, max_records]}
-
+    topic, servers = deployment.settings.topics.commands, deployment.settings.kafka.bootstrap_servers
+    good, bad = TopicPartition(topic, 0), TopicPartition(topic, 1)
+    await deployment.publish(None, b"one", b"two", partition=good.partition)
+    async with AIOKafkaProducer(bootstrap_servers=servers, compression_type="zstd") as producer:
+        await producer.send_and_wait(topic, b" " * 1_000, partition=bad.partition)
+    monkeypatch.setattr(codec, "has_zstd", lambda: False)  # a codec whose library is not there
     told: list[tuple[int, Exception]] = []
     intake = Intake(
         deployment.settings, Ownership.__new__(Ownership), lambda *_: None, lambda *told_: told.append(told_)
     )
-    monkeypatch.setattr(AIOKafkaConsumer, "getmany", getmany)
-    consumer = Unreadable()
+    values: list[bytes] = []
+    async with AIOKafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest") as consumer:
+        consumer.assign([good, bad])
+        while len(values) < 2 or not told:
+            for records in (await intake._getmany(consumer, timeout_ms=5, max_records=3)).values():  # noqa: SLF001
+                values += [record.value for record in records]
+            await asyncio.sleep(0.01)
 
-    found = await intake._getmany(consumer, timeout_ms=5, max_records=3)  # noqa: SLF001
-
-    assert found == {GOOD: [1, 2, 3]}
-    assert [(partition, type(error)) for partition, error in told] == [(BAD.partition, UnsupportedCodecError)]
-    assert consumer.paused_logs == [BAD]
+        assert values == [b"one", b"two"]
+        assert [(partition, type(error)) for partition, error in told] == [(bad.partition, UnsupportedCodecError)]
+        assert consumer.paused() == {bad}

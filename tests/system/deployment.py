@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -64,6 +64,14 @@ class Record:
     partition: int | None = None
 
 
+@dataclass(frozen=True)
+class Around:
+    """What a worker finds around it: the directory of another release than the one at hand, and what else is set."""
+
+    release: Path | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+
 @dataclass
 class WorkerProcess:
     """A worker as the process that it is."""
@@ -83,16 +91,20 @@ class WorkerProcess:
         return self.process.wait(seconds)
 
     def events(self) -> list[dict[str, Any]]:
-        """What it logged."""
-        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        """What it logged, in whole lines: it may be writing one."""
+        lines = self.log.read_text().rpartition("\n")[0].splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def said(self, name: str) -> list[dict[str, Any]]:
+        """What it logged under a name."""
+        return [event for event in self.events() if event.get("event") == name]
 
     def address(self, seconds: float = 30) -> str:
         """Where its health endpoints are."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            for event in self.events():
-                if event.get("event") == "listening":
-                    return str(event["address"])
+            for event in self.said("listening"):
+                return str(event["address"])
             if self.process.poll() is not None:
                 break
             time.sleep(0.05)
@@ -103,7 +115,7 @@ class WorkerProcess:
         address = self.address()
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            with suppress(URLError, ConnectionError), urlopen(f"{address}/readyz", timeout=2) as response:  # noqa: S310
+            with suppress(OSError), urlopen(f"{address}/readyz", timeout=2) as response:  # noqa: S310
                 if response.status == 200:
                     return
             time.sleep(0.05)
@@ -175,14 +187,19 @@ class Deployment:
         return list(written)
 
     @contextmanager
-    def worker(self, **settings: str) -> Iterator[WorkerProcess]:
+    def worker(self, around: Around | None = None, /, **settings: str) -> Iterator[WorkerProcess]:
         """A worker process, ended when the block ends. Settings by their names, `BILLING_` left out."""
-        environment = os.environ | self.environment | {f"BILLING_{name}": value for name, value in settings.items()}
+        around = around or Around()
+        set_ = {f"BILLING_{name}": value for name, value in settings.items()}
         log = Path(os.environ.get("TMPDIR", "/tmp")) / f"worker-{os.getpid()}-{len(self._logs)}-{time.time_ns()}.log"  # noqa: S108
         self._logs.append(log)
         with log.open("wb") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "worker", "run"], env=environment, stderr=errors, stdout=subprocess.DEVNULL
+                [sys.executable, "-m", "worker", "run"],
+                env=os.environ | self.environment | set_ | around.environment,
+                cwd=around.release,
+                stderr=errors,
+                stdout=subprocess.DEVNULL,
             )
         worker = WorkerProcess(process, log)
         try:
@@ -220,15 +237,16 @@ class Deployment:
         return [json.loads(record.value) for record in await self.read(topic) if record.value is not None]
 
     async def answers(self, seconds: float = 60) -> list[dict[str, Any]]:
-        """Results and dead letters, once there is one for everything that was sent."""
+        """Results, once there is one or a dead letter for everything that was sent. Repeated ones count once."""
         deadline = time.monotonic() + seconds
         while True:
             results = await self.messages("command_results")
             dead = await self.read("dead_letters")
-            if len(results) + len(dead) >= self.sent:
+            answered = len({result["id"] for result in results}), len({_origin_of(record) for record in dead})
+            if sum(answered) >= self.sent:
                 return results
             if time.monotonic() > deadline:
-                raise AssertionError(f"{len(results)} results and {len(dead)} dead letters for {self.sent} records")
+                raise AssertionError(f"{answered[0]} results and {answered[1]} dead letters for {self.sent} records")
             await asyncio.sleep(0.1)
 
     @asynccontextmanager
@@ -244,3 +262,9 @@ class Deployment:
         """What a query answers."""
         async with self.engine() as engine, engine.connect() as connection:
             return list(await connection.execute(text(statement)))
+
+
+def _origin_of(dead_letter: ConsumerRecord) -> tuple[bytes | None, bytes | None]:
+    """Where in the command topic it lay. The worker's own headers are the last ones."""
+    headers = dict(dead_letter.headers)
+    return headers["billing-partition"], headers["billing-offset"]

@@ -43,7 +43,8 @@ def words(name: str) -> set[str]:
 
 
 def test_the_store_leaves_commit_to_the_lane() -> None:
-    for path in in_folder("worker/store/"):
+    """But for the port by which the lane says it."""
+    for path in set(in_folder("worker/store/")) - {Path("worker/store/database.py").resolve()}:
         called = [node.func for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
         attributes = {function.attr for function in called if isinstance(function, ast.Attribute)}
         assert "commit" not in attributes, name_of(path)

@@ -20,7 +20,7 @@ class Kafka(Server):
     """One node of Apache Kafka, broker and controller in one (KRaft).
 
     `voters` names the controllers of a cluster, node id to controller port, and `cluster` its id; by default the node
-    is a cluster of its own. `settings` go over those chosen here.
+    is a cluster of its own. `settings` go over those chosen here, `environment` over that of its process.
     """
 
     name = "Kafka"
@@ -37,6 +37,7 @@ class Kafka(Server):
         settings: Mapping[str, str] | None = None,
         heap_mebibytes_max: int = 768,
         java_options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
         stop_seconds: float = 15.0,
         on_progress: Callable[[str], None] = silent,
     ) -> None:
@@ -48,6 +49,7 @@ class Kafka(Server):
         self._settings = dict(settings or {})
         self._heap_mebibytes_max = heap_mebibytes_max
         self._java_options = list(java_options)
+        self._environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", **(environment or {})}
         self._stop_seconds = stop_seconds
         self._class_path: list[Path] = []
 
@@ -92,7 +94,7 @@ class Kafka(Server):
     def _java(self, options: list[str], *arguments: str) -> Program:
         options = [f"-Djava.io.tmpdir={self._temporary}", f"-Dlog4j2.configurationFile={self._logging}", *options]
         command = java.command(self._class_path, options, *arguments)
-        return Program(command, {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}, stop_seconds=self._stop_seconds)
+        return Program(command, self._environment, stop_seconds=self._stop_seconds)
 
     def _write_properties(self, data: Path) -> None:
         assert self._controller_port  # noqa: S101  set in _prepare

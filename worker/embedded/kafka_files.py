@@ -47,6 +47,7 @@ def properties(
         "log.dirs": str(data),
         "auto.create.topics.enable": "false",
         "default.replication.factor": str(copies),
+        "min.insync.replicas": str(in_sync),
         "offsets.topic.replication.factor": str(copies),
         "transaction.state.log.replication.factor": str(copies),
         "transaction.state.log.min.isr": str(in_sync),

@@ -2,7 +2,7 @@
 
 import time
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -43,7 +43,7 @@ class Standing:
 
 async def settle(
     parts: Parts, standing: Standing, records: Sequence[ConsumerRecord]
-) -> AsyncIterator[tuple[Standing, Handover]]:
+) -> AsyncGenerator[tuple[Standing, Handover], None]:
     """Bring records behind COMMIT, all of them, whatever a single one does: yields where each transaction has led.
 
     A command that makes the program or a constraint fail is answered INTERNAL_ERROR: it is found by trying the batch

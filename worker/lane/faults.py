@@ -26,8 +26,12 @@ def cause_of(error: BaseException) -> str:
     """One line for logs, readiness and people; without the statement and its parameters."""
     if isinstance(error, ExceptionGroup):
         return "; ".join(cause_of(inner) for inner in error.exceptions)
-    original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    original: BaseException = error
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        original = error.orig.__cause__ or error.orig  # the driver's own says what it is by its name
     first_line = str(original).partition("\n")[0]
+    if not first_line and isinstance(original, TimeoutError):
+        first_line = "no answer within the time limit"
     return f"{type(original).__name__}: {first_line}"[:500]
 
 

@@ -23,6 +23,9 @@ from worker.wire.ticks import tick
 
 log = logging.getLogger("faststream.intake")
 
+METADATA_AGE_MS_MAX = 10_000
+"""How long new partitions, or a topic that was made anew, may go unnoticed. The library's default is five minutes."""
+
 TELL_SECONDS = 1.0
 """How long the group's offset may lag where it is not part of the publishing transaction."""
 
@@ -44,11 +47,12 @@ class Intake:
         self._untold: dict[TopicPartition, int] = {}
         self._telling: asyncio.Task[None] | None = None
         self._broker = KafkaBroker(
-            kafka.bootstrap_servers,
+            [server.strip() for server in kafka.bootstrap_servers.split(",")],  # a string would be taken for one
             client_id=kafka.client_id,
             request_timeout_ms=kafka.request_timeout_ms,
+            metadata_max_age_ms=METADATA_AGE_MS_MAX,
             acks="all",
-            enable_idempotence=True,
+            enable_idempotence=False,  # for ticks: a second one does no harm, and such a producer heals by itself
             allow_auto_create_topics=False,
             apply_types=False,
             logger=log,
@@ -106,6 +110,10 @@ class Intake:
         max_records: int,
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
         await pass_by(Failpoint.POLLED)
+        # Whoever has nothing to read polls too: without this the client would leave the group after five minutes, and
+        # never come back.
+        with consumer._subscription.fetch_context():  # noqa: SLF001
+            pass
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
         for log_ in consumer.assignment() - consumer.paused():
             try:
@@ -125,6 +133,11 @@ class Intake:
     def consumer(self) -> AIOKafkaConsumer | None:
         """The client behind the subscription, while there is one."""
         return self._subscriber.consumer
+
+    def is_topic_gone(self) -> bool:
+        """Whether the brokers know nothing of the topic of commands any more."""
+        consumer = self.consumer
+        return consumer is not None and not consumer.partitions_for_topic(self._topic)
 
     def end_of(self, partition: int) -> int | None:
         """Where the partition's log ended when it was last read; None if it never was."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import replace
 
 import structlog
@@ -44,6 +45,7 @@ class Lane:
         self._draining = asyncio.Event()
         self._published: tuple[int, int | None] = (0, None)
         self._room_until = 0
+        self._epoch: int | None = None
 
     @property
     def next_offset(self) -> int | None:
@@ -65,13 +67,10 @@ class Lane:
 
     async def run(self) -> None:
         """Live until drained, fenced, or cancelled. Never raises for a fault: it waits and takes over again."""
-        epoch: int | None = None
-        attempt = 0
         while not self._draining.is_set():
             try:
-                self.progress.set(LaneState.TAKING_OVER)
-                taken = await take_over(self._parts, self.partition, epoch)
-                epoch, attempt = taken.lane.epoch, 0
+                self.progress.set(LaneState.TAKING_OVER, self.progress.cause)
+                taken = await take_over(self._parts, self.partition, self._epoch, on_taken=self._hold)
                 await self._work(Standing(taken.lane, taken.due_at), taken.publisher)
             except PositionMoved:
                 log.info("position_moved", lane=self.partition)
@@ -86,20 +85,24 @@ class Lane:
                 metrics.RETRIES.labels(party_of(error)).inc()
                 self.progress.set(LaneState.WAITING, cause_of(error))
                 log.warning("lane_waits", lane=self.partition, cause=cause_of(error), exc_info=not is_fault(error))
-                await self._back_off(attempt)
-                attempt += 1
+                await self._back_off(self.progress.failures)
+                self.progress.failures += 1
             finally:
                 self._buffer.close()
         self.progress.set(LaneState.ENDED)
 
+    def _hold(self, epoch: int) -> None:
+        self._epoch = epoch
+
     async def _work(self, standing: Standing, publisher: Publisher) -> None:
         """Decide one batch while the one before is being published. Ends when drained, with everything published."""
         row = standing.row
+        has_moved = row.next_offset != self.next_offset
         self._standing = standing
         self._room_until = row.next_offset
         self._published = row.published, row.horizon_offset
         self.progress.unpublished.clear()
-        self.progress.set(LaneState.RUNNING)
+        self.progress.runs(has_moved=has_moved)
         self._buffer.open(row.next_offset)
         if not publisher.tells_group:
             self._flow.tell(row.next_offset)
@@ -124,11 +127,20 @@ class Lane:
         while records := await self._buffer.take():
             published, horizon_offset = self._published
             standing = replace(standing, row=replace(standing.row, published=published, horizon_offset=horizon_offset))
-            async for reached, handover in settle(self._parts, standing, records):
-                self._standing = standing = reached
-                self.progress.committed()
-                await handovers.put(handover)
-                await self._make_room(reached.row)
+            try:
+                async with aclosing(settle(self._parts, standing, records)) as settled:
+                    async for reached, handover in settled:
+                        self._standing = standing = reached
+                        self.progress.committed()
+                        await handovers.put(handover)
+                        await self._make_room(reached.row)
+                        if self._draining.is_set():
+                            break  # with much due, one batch is many transactions: the rest is the next owner's
+            except (Fenced, PositionMoved, LaneStopped):
+                raise
+            except Exception as error:
+                self.progress.doubt = cause_of(error)
+                raise
         await handovers.put(None)
 
     async def _make_room(self, row: LaneRow) -> None:

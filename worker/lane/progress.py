@@ -27,7 +27,8 @@ class Progress:
     """Instants are seconds on the loop's clock.
 
     `ticked_at` is when the first tick was acknowledged that has not come back yet. `unpublished` has an instant for
-    each committed batch that waits to be published; what a former owner left counts from the assignment on.
+    each committed batch that waits to be published; what a former owner left counts from the assignment on. `doubt` is
+    why a batch failed, until one is committed: that a lane could be taken over proves less. `failures` are in a row.
     """
 
     state: LaneState = LaneState.TAKING_OVER
@@ -35,16 +36,25 @@ class Progress:
     moved_at: float = field(default_factory=now)
     ticked_at: float | None = None
     unpublished: deque[float] = field(default_factory=lambda: deque([now()]))
+    doubt: str | None = None
+    failures: int = 0
 
     def set(self, state: LaneState, cause: str | None = None) -> None:
         """The lane does something else now."""
         self.state, self.cause, self.ticked_at = state, cause, None
 
+    def runs(self, *, has_moved: bool) -> None:
+        """The lane is taken over, further on than it was known to stand or not, and goes to work."""
+        self.set(LaneState.RUNNING)
+        if has_moved or self.doubt is None:
+            self.doubt, self.failures = None, 0
+
     def committed(self) -> None:
         """A batch is behind COMMIT."""
         self.moved_at = now()
         self.unpublished.append(self.moved_at)
-        self.ticked_at = self.cause = None
+        self.ticked_at = self.cause = self.doubt = None
+        self.failures = 0
 
     def published(self, batches: int) -> None:
         """The oldest batches are published."""

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Protocol
 from uuid import UUID
 
 from aiokafka import AIOKafkaProducer, OffsetAndMetadata, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalOperation, KafkaError, UnknownTopicOrPartitionError
+from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
 from worker.broker import clients
@@ -74,10 +76,11 @@ class TransactionalPublisher:
         self._deadline_seconds = settings.publishing.transaction_seconds_max
         self._metadata = ""
         self._producer = clients.producer(settings.kafka, transactional_id=f"{installation}-{lane}")
+        _drop_what_is_refused(self._producer)
 
     async def start(self) -> None:
         """Fences the lane's former producer and ends its transaction, if one is open."""
-        async with asyncio.timeout(self._deadline_seconds):
+        async with _limit(self._deadline_seconds, "ready to publish"):
             await self._producer.start()
 
     def sign(self, installation: UUID, epoch: int) -> None:
@@ -86,23 +89,31 @@ class TransactionalPublisher:
 
     async def publish(self, handovers: Sequence[Handover]) -> int:
         """All of it becomes visible at once, or none of it. Raises KafkaError or TimeoutError."""
+        try:
+            async with _limit(self._deadline_seconds, "published"):
+                return await self._publish(handovers)
+        except IllegalOperation as error:
+            # Whoever sends into a transaction that has failed is told only that; why, whoever waits for its end.
+            raise (_failure_of(self._producer) or error) from None
+
+    async def _publish(self, handovers: Sequence[Handover]) -> int:
         last = handovers[-1]
-        async with asyncio.timeout(self._deadline_seconds):
-            await self._producer.begin_transaction()
-            sent = await send(self._producer, self._names, (r for handover in handovers for r in handover.records))
-            horizon = await send(self._producer, self._names, [last.horizon])
-            offsets = {self._commands: OffsetAndMetadata(last.next_offset, self._metadata)}
-            await self._producer.send_offsets_to_transaction(offsets, self._group)
-            await asyncio.gather(*sent)
-            written = await horizon[0]
-            await pass_by(Failpoint.INSIDE_TRANSACTION)
-            await self._producer.commit_transaction()
-            await pass_by(Failpoint.AFTER_TRANSACTION)
+        await self._producer.begin_transaction()
+        sent = await send(self._producer, self._names, (r for handover in handovers for r in handover.records))
+        horizon = await send(self._producer, self._names, [last.horizon])
+        offsets = {self._commands: OffsetAndMetadata(last.next_offset, self._metadata)}
+        await self._producer.send_offsets_to_transaction(offsets, self._group)
+        await asyncio.gather(*sent)
+        written = await horizon[0]
+        await pass_by(Failpoint.INSIDE_TRANSACTION)
+        await self._producer.commit_transaction()
+        await pass_by(Failpoint.AFTER_TRANSACTION)
         return int(written.offset)
 
     async def stop(self) -> None:
         """Lets go without waiting for what an unhealthy producer may never deliver."""
         await let_go(self._producer)
+        _failure_of(self._producer)
 
 
 class AtLeastOncePublisher:
@@ -117,7 +128,7 @@ class AtLeastOncePublisher:
 
     async def start(self) -> None:
         """Connects. Nothing fences a former producer in this mode but the lane's row."""
-        async with asyncio.timeout(self._deadline_seconds):
+        async with _limit(self._deadline_seconds, "ready to publish"):
             await self._producer.start()
 
     def sign(self, installation: UUID, epoch: int) -> None:
@@ -125,7 +136,7 @@ class AtLeastOncePublisher:
 
     async def publish(self, handovers: Sequence[Handover]) -> int:
         """The horizon follows when everything before it is acknowledged. Raises KafkaError or TimeoutError."""
-        async with asyncio.timeout(self._deadline_seconds):
+        async with _limit(self._deadline_seconds, "published"):
             sent = await send(self._producer, self._names, (r for handover in handovers for r in handover.records))
             await asyncio.gather(*sent)
             await pass_by(Failpoint.INSIDE_TRANSACTION)
@@ -160,13 +171,64 @@ async def send(
                 "timestamp": record.timestamp_ms,
             }
             if batch.append(**values) is None:
-                batch.close()
-                futures.append(await producer.send_batch(batch, log.topic, partition=log.partition))
+                futures.append(await _send_batch(producer, batch, log))
                 batch = producer.create_batch()
                 batch.append(**values)
-        batch.close()
-        futures.append(await producer.send_batch(batch, log.topic, partition=log.partition))
+        futures.append(await _send_batch(producer, batch, log))
     return futures
+
+
+async def _send_batch(
+    producer: AIOKafkaProducer, batch: BatchBuilder, log: TopicPartition
+) -> "asyncio.Future[RecordMetadata]":
+    batch.close()
+    try:
+        sent: asyncio.Future[RecordMetadata] = await producer.send_batch(batch, log.topic, partition=log.partition)
+    except UnknownTopicOrPartitionError:  # names no topic, and is raised too where no broker answers
+        msg = f"Kafka says nothing of topic {log.topic}: is the topic gone, or the broker silent?"
+        raise UnknownTopicOrPartitionError(msg) from None
+    sent.add_done_callback(_look_at)
+    return sent
+
+
+def _look_at(sent: "asyncio.Future[RecordMetadata]") -> None:
+    """An error that nobody waits for any more, since another came first, is no news."""
+    if not sent.cancelled():
+        sent.exception()
+
+
+def _drop_what_is_refused(producer: AIOKafkaProducer) -> None:
+    """Have nothing sent to a log that was not added to the transaction because the broker refuses some of them.
+
+    aiokafka forgets that these batches waited for that, and sends them. A broker in whose log the transaction before
+    is not ended yet takes them for a part of it: horizons were committed without their events.
+    """
+    transaction, batches = producer._txn_manager, producer._message_accumulator._batches  # noqa: SLF001
+    fail = transaction.error_transaction
+
+    def drop_and_fail(error: KafkaError) -> None:
+        for log in transaction.partitions_to_add():
+            for batch in batches.pop(log, ()):
+                batch.failure(error)
+        fail(error)
+
+    transaction.error_transaction = drop_and_fail
+
+
+def _failure_of(producer: AIOKafkaProducer) -> BaseException | None:
+    """What the producer's transaction has failed of, if it has."""
+    ended = producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001
+    return ended.exception() if ended is not None and ended.done() and not ended.cancelled() else None
+
+
+@asynccontextmanager
+async def _limit(seconds: float, what: str) -> AsyncIterator[None]:
+    """No longer than so many seconds. Raises TimeoutError that says what did not come about."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise TimeoutError(f"not {what} within {seconds:g} s") from None
 
 
 async def let_go(producer: AIOKafkaProducer, seconds: float = 2) -> None:

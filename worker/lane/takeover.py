@@ -6,6 +6,7 @@ from the journal what was committed and not published; 6. (the caller) read on f
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
@@ -16,7 +17,7 @@ from worker.broker.log import LogRange
 from worker.domain.value import value
 from worker.domain.values import Instant
 from worker.failpoints import Failpoint, pass_by
-from worker.lane.errors import Fenced, LaneStopped
+from worker.lane.errors import Fenced, LaneStopped, PositionMoved
 from worker.lane.fingerprint import fingerprint_of
 from worker.lane.parts import Parts
 from worker.lane.ports import Reader
@@ -41,8 +42,12 @@ class TakenOver:
     publisher: Publisher
 
 
-async def take_over(parts: Parts, partition: int, epoch: int | None) -> TakenOver:
+async def take_over(
+    parts: Parts, partition: int, epoch: int | None, *, on_taken: Callable[[int], None] = lambda _: None
+) -> TakenOver:
     """Make a lane this worker's own. `epoch` is the one that it holds already, or None after an assignment.
+
+    `on_taken` is told the epoch as soon as the row is taken: whatever fails after that must not take it once more.
 
     Raises Fenced when another worker took the lane, LaneStopped when topics and database do not fit together, and
     the drivers' own errors when one of them is away.
@@ -60,6 +65,7 @@ async def take_over(parts: Parts, partition: int, epoch: int | None) -> TakenOve
             await pass_by(Failpoint.TAKE_OVER_WATERMARK_READ)
             first_offset = (await reader.range_of(commands)).start
             lane, due_at = await _take(parts, partition, epoch, first_offset)
+            on_taken(lane.epoch)
             await pass_by(Failpoint.TAKE_OVER_TAKEN)
             await _check_log(reader, commands, lane)
             await pass_by(Failpoint.TAKE_OVER_LOG_CHECKED)
@@ -116,9 +122,20 @@ async def _publish_journal(parts: Parts, publisher: Publisher, lane: Lane, water
     if published == lane.next_offset:
         return replace(lane, published=published, horizon_offset=seen_at)
     async for rows in parts.database.journal(partition, published, lane.next_offset, rows_max=JOURNAL_ROWS_MAX):
+        await _check_row(parts, lane)
         records = [restore(Topic(row.topic), row.key, row.value, row.headers, to_ms(row.at)) for row in rows]
         reached = replace(lane, next_offset=rows[-1].offset + 1, latest_at=rows[-1].at)
         seen_at = await publisher.publish([Handover(records, reached.next_offset, parts.horizon(reached))])
         log.info("journal_published", lane=partition, records=len(records), through=reached.next_offset)
-    seen_at = await publisher.publish([Handover([], lane.next_offset, parts.horizon(lane))])
+        published = reached.next_offset
+    if published < lane.next_offset:  # the last commands brought nothing about
+        await _check_row(parts, lane)
+        seen_at = await publisher.publish([Handover([], lane.next_offset, parts.horizon(lane))])
     return replace(lane, published=lane.next_offset, horizon_offset=seen_at)
+
+
+async def _check_row(parts: Parts, lane: Lane) -> None:
+    """A database that was set back since the row was taken has lost rows of the journal, and would not say so."""
+    row = await parts.database.read_lane(lane.partition)
+    if row is None or (row.epoch, row.next_offset) != (lane.epoch, lane.next_offset):
+        raise PositionMoved

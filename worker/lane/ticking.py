@@ -22,6 +22,9 @@ BACK_SECONDS = 0.01
 LOST_SECONDS = 2.0
 """A tick that has not come back by then is sent again."""
 
+ACKNOWLEDGED_SECONDS_MAX = 5.0
+"""A tick that no broker has acknowledged by then counts as not sent; the lane is not ready until one has."""
+
 
 class Ticker:
     """Sends a lane its ticks."""
@@ -52,7 +55,7 @@ class Ticker:
                 continue
             sent_at = now()
             try:
-                await self._flow.tick()
+                await self._send()
             except Exception as error:  # noqa: BLE001 - a lost tick is sent again
                 log.warning("tick_not_sent", lane=self._partition, cause=cause_of(error))
                 self._progress.ticked(cause_of(error))
@@ -60,6 +63,14 @@ class Ticker:
                 if self._progress.moved_at < sent_at:
                     self._progress.ticked(None)
             await self._moved_since(sent_at)
+
+    async def _send(self) -> None:
+        """Raises TimeoutError also where the client would wait for its broker for ever."""
+        try:
+            async with asyncio.timeout(ACKNOWLEDGED_SECONDS_MAX):
+                await self._flow.tick()
+        except TimeoutError:
+            raise TimeoutError(f"Kafka took no tick within {ACKNOWLEDGED_SECONDS_MAX:g} s") from None
 
     async def _moved_since(self, sent_at: float) -> None:
         deadline = sent_at + LOST_SECONDS

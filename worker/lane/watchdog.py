@@ -54,10 +54,10 @@ class Watchdog:
         }
 
     def unready(self) -> dict[str, str]:
-        """Lanes that do not work, and why."""
-        found = {}
+        """Lanes that do not work, and why; and the topic of commands, if it is gone."""
+        found = {"topics": "the topic of commands is gone"} if self._intake.is_topic_gone() else {}
         for partition, lane in sorted(self._ownership.lanes.items()):
-            state, cause = lane.progress.state, lane.progress.cause
+            state, cause = lane.progress.state, lane.progress.cause or lane.progress.doubt
             if state is LaneState.RUNNING and cause is None and lane.progress.stands_still_seconds > LOOK_SECONDS:
                 cause = "a publisher's open transaction holds its log" if self._intake.is_held(partition) else None
             if state is not LaneState.RUNNING or cause is not None:

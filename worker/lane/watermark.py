@@ -42,21 +42,33 @@ async def read_watermark(parts: Parts, reader: Reader, partition: int, known: La
     if horizon is None:
         msg = f"the horizons topic holds at offset {record.offset} what no worker wrote"
         raise LaneStopped(msg)
-    _check_owner(parts, horizon, known)
+    _check_owner(parts, horizon)
+    if known is not None and horizon.offset < known.published:
+        if not _came_late(parts, horizon, record.offset, known):
+            msg = f"the topics tell of offset {horizon.offset}, but {known.published} was published: topics lost?"
+            raise LaneStopped(msg)
+        log.warning("late_horizon", lane=partition, horizon_offset=horizon.offset, published=known.published)
+        return Watermark(known.published, record.offset)
+    if known is None and await parts.database.read_lane(partition) is None:  # nobody has begun it meanwhile
+        msg = f"the topics were published through offset {horizon.offset}, but this database knows nothing of the lane"
+        raise LaneStopped(msg)
     await _compare_group_offset(parts, partition, horizon)
     return Watermark(horizon.offset, record.offset)
 
 
-def _check_owner(parts: Parts, horizon: Horizon, known: Lane | None) -> None:
+def _check_owner(parts: Parts, horizon: Horizon) -> None:
     if horizon.installation != parts.installation:
         msg = f"the topics belong to installation {horizon.installation}, this database is {parts.installation}"
         raise LaneStopped(msg)
-    if known is None:
-        msg = f"the topics were published through offset {horizon.offset}, but this database knows nothing of the lane"
-        raise LaneStopped(msg)
-    if horizon.offset < known.published:
-        msg = f"the topics tell of offset {horizon.offset}, but {known.published} was published: topics lost?"
-        raise LaneStopped(msg)
+
+
+def _came_late(parts: Parts, horizon: Horizon, offset: int, known: Lane) -> bool:
+    """Whether a former owner wrote it behind a newer one: without transactions nothing keeps a stopped worker from it.
+
+    The topic itself is whole, for the record lies behind the one that the lane's row knows of.
+    """
+    is_fenced = parts.settings.publishing.mode is PublishingMode.EXACTLY_ONCE
+    return not is_fenced and horizon.epoch <= known.epoch and offset > (known.horizon_offset or 0)
 
 
 async def _compare_group_offset(parts: Parts, partition: int, horizon: Horizon) -> None:

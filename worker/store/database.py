@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.domain.book import Book, Key, Recorded
@@ -16,6 +17,7 @@ from worker.store.due import Due
 from worker.store.inbox import InboxRow, Remembered
 from worker.store.journal import JournalRow
 from worker.store.lanes import Lane
+from worker.store.stopped import end_stopped_copies, is_lock_timeout
 
 JOURNAL_AHEAD = 100_000
 """How many offsets ahead of the position the journal has its pieces ready."""
@@ -115,13 +117,13 @@ class PostgresDatabase:
 
     async def take_lane(self, partition: int, *, first_offset: int) -> tuple[Lane, Instant | None]:
         """Become the owner: a new epoch. Waits for a batch in flight, then shuts its owner out."""
-        async with self._engine.begin() as connection:
+        async with self._waiting_for_the_row() as connection:
             lane = await lanes.take(connection, partition, first_offset=first_offset)
             return lane, await self._get_ready(connection, lane)
 
     async def keep_lane(self, partition: int, epoch: int) -> tuple[Lane, Instant | None] | None:
         """Go on as the owner of the epoch; None when it is somebody else's. Waits for a batch in flight."""
-        async with self._engine.begin() as connection:
+        async with self._waiting_for_the_row() as connection:
             lane = await lanes.hold(connection, partition)
             if lane is None or lane.epoch != epoch:
                 return None
@@ -145,7 +147,20 @@ class PostgresDatabase:
         """Records of the commands at [first, last), in order, never cutting through a command."""
         async with self._engine.connect() as connection:
             async for rows in journal.read(connection, partition, first, last, rows_max=rows_max):
+                await connection.rollback()  # whoever publishes them takes his time: no transaction waits for him
                 yield rows
+
+    @asynccontextmanager
+    async def _waiting_for_the_row(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction. Whoever waits in vain sees to it that whoever tries again does not."""
+        try:
+            async with self._engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            if is_lock_timeout(error):
+                async with self._engine.connect() as connection:
+                    await end_stopped_copies(connection)
+            raise
 
     async def _get_ready(self, connection: AsyncConnection, lane: Lane) -> Instant | None:
         """The rules that are set hold from the position on. Returns when something falls due."""

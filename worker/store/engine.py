@@ -31,6 +31,9 @@ def limits(*, idle_in_transaction_seconds: float, statement_seconds: float) -> M
     return {name: str(int(seconds * 1000)) for name, seconds in in_ms.items()}
 
 
+ANSWER_SECONDS_MAX: Final = 1.0
+"""How much later than the server this side gives a statement up: the server says what it was that took so long."""
+
 _KEEPALIVE: Final = {
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
@@ -74,7 +77,7 @@ def create_engine(  # noqa: PLR0913  the limits
         pool_pre_ping=True,
         connect_args={
             "timeout": connect_seconds_max,
-            "command_timeout": command_seconds_max,
+            "command_timeout": command_seconds_max + ANSWER_SECONDS_MAX,
             "server_settings": settings,
         },
     )
