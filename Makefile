@@ -4,6 +4,10 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(she
 	$(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $(p))))
 BIN := .venv/bin
 READY := .venv/ready
+FAULTS := tests/faults/kafka tests/faults/postgres tests/faults/test_rolling_restarts.py \
+	tests/faults/test_blocked_workers.py tests/faults/test_zombies.py tests/faults/test_clocks.py \
+	tests/faults/test_releases.py tests/faults/test_publishers.py tests/faults/test_cancelled_batches.py \
+	tests/mutants tests/checker/test_check.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-faults soak simulate model fuzz check format lock clean
@@ -36,11 +40,12 @@ check: $(READY) ## format, lint, types, architecture, generated files, fast test
 	$(BIN)/pytest -q tests/domain tests/schemas tests/wire tests/tidy
 
 test: check ## everything: the above, then every test on a real Kafka and a real PostgreSQL
-	$(BIN)/pytest -m "not slow" --ignore=tests/domain --ignore=tests/schemas --ignore=tests/wire --ignore=tests/tidy $(ARGS)
+	$(BIN)/pytest -m "not slow" --ignore=tests/domain --ignore=tests/schemas --ignore=tests/wire --ignore=tests/tidy \
+		--ignore=tests/simulation $(FAULTS:%=--ignore=%) $(ARGS)
 
 test-faults: $(READY) ## every fault of the matrix, and what else takes its time
-	$(BIN)/pytest tests/faults tests/mutants $(ARGS)
-	$(BIN)/pytest -m slow --ignore=tests/faults --ignore=tests/mutants $(ARGS)
+	$(BIN)/pytest $(FAULTS) tests/simulation $(ARGS)
+	$(BIN)/pytest -m slow --ignore=tests/simulation $(FAULTS:%=--ignore=%) $(ARGS)
 
 soak: $(READY) ## workers under load and random faults, all checked at the end: make soak SECONDS=300 [SEED=1]
 	$(BIN)/python -m tests.soak --seconds $(or $(SECONDS),300) $(if $(SEED),--seed $(SEED)) $(ARGS)
@@ -52,7 +57,7 @@ model: ## check the model of the lane protocol exhaustively, and that its mutant
 	docs/model/check
 
 fuzz: $(READY) ## search for input that the reader does not stand, guided by coverage: make fuzz SECONDS=60
-	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(ARGS)
+	$(BIN)/python -m tests.fuzz.explore --seconds $(or $(SECONDS),60) $(ARGS)
 
 format: $(READY) ## put the code in shape
 	$(BIN)/ruff format .

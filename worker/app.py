@@ -143,7 +143,9 @@ async def _rejoin_when_fenced(ownership: Ownership, intake: Intake, kafka: str, 
         # Another worker took a lane that this one thought its own: whoever is right, the group knows.
         log.warning("fenced", action="joining the group anew")
         await asyncio.sleep(REJOIN_SECONDS)
-        # Stopping the client revokes nothing: lanes that were not drained would go on beside their successors.
+        # Stopping the client revokes nothing: lanes that were not drained would go on beside their successors. And as
+        # long as it is a member, it may be assigned more while they are drained.
+        await _patiently(intake.leave, "leave", kafka, health)
         await ownership.release()
         await _patiently(intake.rejoin, "rejoin", kafka, health)
 

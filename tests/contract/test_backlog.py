@@ -1,6 +1,5 @@
 """A backlog that waited for the worker is decided as if the worker had always been there."""
 
-
 from tests.contract.cases import ACTIVATED, VALID, Seen, Then, Told, bind, case, do, ready, soon
 from tests.contract.laws import problems
 

@@ -1,6 +1,5 @@
 """What time alone brings about: expiries, scheduled suspensions, tombstones; with a worker that is there."""
 
-
 from tests.contract.cases import (
     ACTIVATED,
     APPROVAL,

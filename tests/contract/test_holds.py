@@ -1,6 +1,5 @@
 """Holds: placed, placed anew, released with approval; what a blocking one refuses; notices to projects."""
 
-
 from tests.contract.cases import (
     APPROVAL,
     BOUND,

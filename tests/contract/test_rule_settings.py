@@ -1,6 +1,5 @@
 """What the rule settings change: no profile needed, a strict registry, small moves, some approvals unneeded."""
 
-
 from tests.contract.cases import APPROVAL, MOVED, Seen, Step, Told, bind, case, do, suspend
 from tests.contract.laws import problems
 

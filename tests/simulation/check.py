@@ -9,13 +9,13 @@ from tests.simulation.workers import Cluster
 from worker.domain.book import Key
 
 
-def everything(cluster: Cluster, stopped: dict[int, str]) -> Seen:
+def everything(cluster: Cluster, stopped: dict[int, str], *, was_restored: bool) -> Seen:
     """All claims, on what has come to rest. Of a lane that stopped only what it has published is judged."""
     assert not cluster.postgres.violations, f"E4: constraints were hit: {cluster.postgres.violations}"
     nothing_is_held(cluster)
     seen = see(cluster)
     for lane in range(cluster.partitions):
-        order.horizons_never_go_back(seen, lane)
+        order.horizons_never_go_back(seen, lane, was_restored=was_restored)
         order.instants_follow_the_log(cluster, seen, lane)
         outcomes.each_command_has_one(seen, lane)
         outcomes.dead_letters_are_the_original(seen, lane)
@@ -26,11 +26,13 @@ def everything(cluster: Cluster, stopped: dict[int, str]) -> Seen:
             outcomes.everything_is_published(cluster, seen, lane)
     outcomes.each_id_is_used_once(seen)
     outcomes.every_event_names_its_command(seen)
+    outcomes.every_event_is_of_its_lane(cluster, seen)
     order.nothing_comes_twice(seen)
     order.sequences_have_no_holes(seen)
     paid = timelines.fold(seen)
     timelines.one_pays_at_a_time(paid)
-    timelines.states_are_those_after_the_last_event(seen, paid)
+    if seen.is_once or not stopped:
+        timelines.states_are_those_after_the_last_event(seen, paid)
     if not stopped:
         timelines.tables_equal_events(cluster.postgres.tables, paid)
     return seen

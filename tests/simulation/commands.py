@@ -84,9 +84,9 @@ class Commands:
         key, id_ = organization, f"c-{self._number}"
         if drawn < 0.05:
             key = "somebody-else"
-        elif drawn < 0.06:
+        elif drawn < 0.08:
             partition = (partition + 1) % self._partitions
-        elif drawn < 0.09:
+        elif drawn < 0.11:
             id_ = f"c-{1 + random.randrange(self._number)}"
         content = Content(key.encode(), orjson.dumps(self._command(organization, id_, at)), (), 0)
         self._earlier.append((partition, content))

@@ -82,22 +82,28 @@ class Faults:
         if self._plan.backup_at is not None:
             loop.at(self._plan.backup_at, self._back_up)
 
-    def heal(self) -> None:
-        """Let everything work from now on. Whoever is stopped goes on in his time."""
+    def heal(self) -> float:
+        """Let everything work from now on. Whoever is stopped goes on in his time.
+
+        Returns when the last request arrives that was held up: one of a process that is long gone may fence another.
+        """
         world, cluster = self._breaking.world, self._breaking.cluster
         world.note("heal")
         self._breaking.is_over = True
-        for server in (cluster.broker.server, cluster.postgres.server):
+        links = [link for worker in cluster.workers for link in (worker.kafka, worker.database)]
+        servers = (cluster.broker.server, cluster.postgres.server)
+        frozen = [server.frozen_until for server in servers] + [link.frozen_until for link in links]
+        for server in servers:
             server.rate = server.away_until = server.frozen_until = 0.0
-        for worker in cluster.workers:
-            for link in (worker.kafka, worker.database):
-                link.away_until = link.frozen_until = 0.0
+        for link in links:
+            link.away_until = link.frozen_until = 0.0
         cluster.broker.is_slow = False
         cluster.broker.unreadable_until.clear()
         for partition in range(cluster.partitions):
             cluster.broker.commands(partition).clock_ahead_ms = 0
         if not cluster.alive:
             cluster.start()
+        return max(world.loop.time(), *frozen)
 
     def _let_happen(self, fault: Fault) -> None:
         if not self._breaking.is_over:

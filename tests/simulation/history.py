@@ -4,7 +4,7 @@ import asyncio
 import gc
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -28,6 +28,10 @@ LET_GO_SECONDS_MAX = 8.0
 """After so long nothing is held any more by whoever is gone."""
 
 LOOK_SECONDS = 0.1
+
+RESTFUL_LOOKS = 10
+"""So often in a row everything must look at rest: who was a zombie a moment ago may still be about something."""
+
 ANSWERS = 6
 
 DEEP_EVERY = 4
@@ -101,6 +105,7 @@ class History:
         self._workers = random.choice((2, 2, 3))
         self._random = random
         self._transactions: dict[int, Transaction] = {}
+        self._to_come = 0
 
     async def live(self) -> None:
         """Until everything is at rest and drained."""
@@ -108,29 +113,39 @@ class History:
         for _ in range(self._workers):
             self.cluster.start()
         for sent in self.sent:
-            loop.at(sent.at, self._send, sent)
+            self._later(sent.at, self._send, sent)
         for number in sorted({sent.transaction for sent in self.sent if sent.transaction is not None}):
             last = max(sent.at for sent in self.sent if sent.transaction == number)
             fate = random.choice((Fate.COMMITTED, Fate.ABORTED))
-            loop.at(last + random.choice((0.01, 0.5)), self._end, number, fate)
+            self._later(last + random.choice((0.01, 0.5)), self._end, number, fate)
         for _ in range(ANSWERS):
             loop.at(random.uniform(0.2, self.seconds + 2), self.answers.ask, random.random())
         self.faults.begin()
         await asyncio.sleep(self.seconds)
-        self.faults.heal()
+        healed_at = self.faults.heal()
+        await asyncio.sleep(healed_at - loop.time() + self.cluster.settings.publishing.transaction_seconds_max)
         await self._come_to_rest()
         await self._drain()
 
     def check(self) -> None:
         """Raises AssertionError for what does not hold."""
         assert not self.stopped or self.faults.was_restored, f"E9: lanes stopped for no reason: {self.stopped}"
-        seen = check.everything(self.cluster, self.stopped)
+        seen = check.everything(self.cluster, self.stopped, was_restored=self.faults.was_restored)
         self.answers.stand()
         if self.world.seed % DEEP_EVERY == 0 and not self.stopped:
             Deep(self.cluster, is_once=seen.is_once).look()
             for lane in range(self.cluster.partitions):
                 gives_the_same_journal(self.cluster, lane)
         assert not self.world.alarms, f"alarms: {self.world.alarms}"
+
+    def _later(self, at: float, publish: Callable[..., None], *args: object) -> None:
+        """Have a publisher do something. There is no rest before it is done."""
+        self._to_come += 1
+        self.world.loop.at(at, self._publish, publish, args)
+
+    def _publish(self, publish: Callable[..., None], args: tuple[object, ...]) -> None:
+        self._to_come -= 1
+        publish(*args)
 
     def _send(self, sent: Sent) -> None:
         transaction = None
@@ -144,7 +159,10 @@ class History:
     async def _come_to_rest(self) -> None:
         """Wait until every lane runs somewhere, and only there, with everything decided and published."""
         deadline = self.world.loop.time() + REST_SECONDS_MAX
-        while (restless := self._restless()) is not None:
+        looks = 0
+        while looks < RESTFUL_LOOKS:
+            restless = self._restless()
+            looks = 0 if restless else looks + 1
             assert self.world.loop.time() < deadline, f"E9: does not come to rest: {restless}"
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -155,8 +173,8 @@ class History:
             return "the group is joining"
         if any(worker.kafka.is_awaited or worker.database.is_awaited for worker in alive):
             return "a reply is awaited"
-        if any(broker.commands(partition).open for partition in range(self.cluster.partitions)):
-            return "a publisher has a transaction open"
+        if self._to_come or any(broker.commands(partition).open for partition in range(self.cluster.partitions)):
+            return "a publisher has not come to an end"
         if waiting := {worker.process: worker.health.waiting_for for worker in alive if worker.health.waiting_for}:
             return f"workers wait: {waiting}"
         self.stopped = {}
@@ -174,6 +192,8 @@ class History:
             return f"lane {partition} is {progress.state}: {progress.cause}"
         elif (lane.next_offset or 0) <= last_command(self.cluster, partition):
             return f"lane {partition} stands at {lane.next_offset}"
+        elif self.cluster.postgres.tables.lanes[partition].next_offset != lane.next_offset:
+            return f"lane {partition} has not noticed that the database is another"
         return None
 
     async def _drain(self) -> None:

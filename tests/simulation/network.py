@@ -134,8 +134,8 @@ class Link:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether somebody still waits for what will come late, or never."""
-        return any(not request.reply.done() for request in self.late)
+        """Whether somebody still waits for what will come late, or never; publishers apart, who have deadlines."""
+        return any(request.patience is not None and not request.reply.done() for request in self.late)
 
     def ask(self, name: str, effect: Effect, *, patience: float | None = None) -> "asyncio.Future[Any]":
         """Send a request; the future is its reply."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -52,6 +52,14 @@ class Session:
         self.idle_since = 0.0
 
 
+class Waiting(NamedTuple):
+    """Somebody who waits for a lane's row."""
+
+    session: Session
+    request: Request
+    go_on: Callable[[], None]
+
+
 @dataclass
 class Postgres:
     """The server."""
@@ -62,8 +70,9 @@ class Postgres:
     tables: Tables = field(default_factory=Tables)
     sessions: list[Session] = field(default_factory=list)
     holders: dict[int, Session] = field(default_factory=dict)
-    waiting: dict[int, list[tuple[Session, Callable[[], None]]]] = field(default_factory=dict)
+    waiting: dict[int, list[Waiting]] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
+    took: set[tuple[str, int]] = field(default_factory=set)
     worked: set[tuple[str, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -77,10 +86,15 @@ class Postgres:
 
     def end(self, session: Session) -> None:
         """The connection is closed: whatever was not committed is undone."""
-        if session.is_alive:
-            session.is_alive = False
-            self.sessions.remove(session)
-            self._unlock(session)
+        if not session.is_alive:
+            return
+        session.is_alive = False
+        self.sessions.remove(session)
+        for queue in self.waiting.values():
+            for entry in [each for each in queue if each.session is session]:
+                queue.remove(entry)
+                entry.request.fail(lost())
+        self._unlock(session)
 
     def end_all(self, owner: Process | None = None) -> None:
         """End every session (of one process)."""
@@ -95,11 +109,15 @@ class Postgres:
 
     def assigned(self, owner: Process) -> None:
         """The group has given a process (other) partitions: it may take lanes."""
+        self.took = {pair for pair in self.took if pair[0] != owner.name}
         self.worked = {pair for pair in self.worked if pair[0] != owner.name}
 
     def take(self, owner: Process | None, partition: int) -> None:
         """A process begins a new epoch. One that has worked under another must have been assigned the lane anew."""
-        if owner is not None and (owner.name, partition) in self.worked:
+        if owner is None:
+            return
+        self.took.add((owner.name, partition))
+        if (owner.name, partition) in self.worked:
             self.world.alarms.append(f"{owner} took lane {partition} again, though it was its own")
 
     def lock(self, session: Session, partition: int, request: Request, then: Callable[[], Any]) -> Any:
@@ -110,11 +128,11 @@ class Postgres:
             session.locks.add(partition)
             return then()
         queue = self.waiting.setdefault(partition, [])
-        entry = (session, lambda: self._granted(session, partition, request, then))
+        entry = Waiting(session, request, lambda: self._granted(session, partition, request, then))
         queue.append(entry)
         self.world.note("waits for lane", str(partition))
         if request.patience is not None:
-            self.world.loop.later(request.patience, self._give_up, partition, entry, request)
+            self.world.loop.later(request.patience, self._give_up, partition, entry)
         self._mind(partition, holder)
         return PENDING
 
@@ -126,7 +144,7 @@ class Postgres:
         except Exception as error:
             self.violations.append(str(error))
             raise
-        if staged.journal and session.owner is not None:
+        if staged.journal and session.owner is not None and (session.owner.name, partition) in self.took:
             self.worked.add((session.owner.name, partition))
         staged.apply(self.tables, partition)
         session.staged = Staged()
@@ -150,20 +168,17 @@ class Postgres:
         for partition in sorted(session.locks):
             del self.holders[partition]
             queue = self.waiting.get(partition, [])
-            while queue:
-                follower, go_on = queue.pop(0)
-                if follower.is_alive:
-                    go_on()
-                    break
+            if queue:
+                queue.pop(0).go_on()
             if queue and partition in self.holders:
                 self._mind(partition, self.holders[partition])
         session.locks.clear()
 
-    def _give_up(self, partition: int, entry: tuple[Session, Callable[[], None]], request: Request) -> None:
+    def _give_up(self, partition: int, entry: Waiting) -> None:
         queue = self.waiting[partition]
         if entry in queue:
             queue.remove(entry)
-            request.fail(TimeoutError())
+            entry.request.fail(TimeoutError())
 
     def _mind(self, partition: int, holder: Session) -> None:
         """End a worker's session that holds up others and does nothing."""

@@ -49,14 +49,16 @@ def gives_the_same_journal(cluster: Cluster, lane: int) -> None:
     """E10: everything that a lane has decided, decided again from its log, is the same to the byte."""
     row = cluster.postgres.tables.lanes[lane]
     found = cluster.postgres.tables.journal.get(lane, [])
-    again = _journal(cluster, lane, row.next_offset)
+    again = decide_alone(cluster, Tables(), lane, row.next_offset)
     for one, other in zip(found, again, strict=False):
         assert one == other, f"E10: lane {lane}: decided again offset {one.offset} gives {other} for {one}"
     assert len(found) == len(again), f"E10: lane {lane}: decided again gives {len(again)} records for {len(found)}"
 
 
-def _journal(cluster: Cluster, lane: int, through: int) -> list[JournalRow]:
-    tables = Tables(lanes={lane: Lane(lane, 1, 0, BEFORE_ALL, None, 0, None, None)}, room={lane: through})
+def decide_alone(cluster: Cluster, tables: Tables, lane: int, through: int) -> list[JournalRow]:
+    """Decide a lane's log up to an offset, from its beginning, on these tables. Returns its journal."""
+    tables.lanes[lane] = Lane(lane, 1, 0, BEFORE_ALL, None, 0, None, None)
+    tables.room[lane] = through
     postgres = Postgres(cluster.world, cluster.settings, tables=tables)
     parts = Parts(
         settings=cluster.settings,
@@ -78,7 +80,8 @@ def _journal(cluster: Cluster, lane: int, through: int) -> list[JournalRow]:
 async def _decide(parts: Parts, cluster: Cluster, lane: int, through: int) -> None:
     log = cluster.broker.commands(lane)
     records = [log.record(offset) for offset, _ in log.committed() if offset < through]
-    standing = Standing(Lane(lane, 1, 0, BEFORE_ALL, None, 0, None, None), None)
+    row = Lane(lane, 1, 0, BEFORE_ALL, None, 0, None, None)
+    standing = Standing(row, None)
     for first in range(0, len(records), RECORDS_AT_ONCE):
         async for reached, _ in settle(parts, standing, records[first : first + RECORDS_AT_ONCE]):
             standing = reached

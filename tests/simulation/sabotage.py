@@ -1,4 +1,4 @@
-"""The product broken on purpose, in the ways that faults.md and the design know: each must be found out by a history."""
+"""The product broken on purpose, in every way that its design forbids: each must be found out by a history."""
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
@@ -24,6 +24,7 @@ from worker.lane.takeover import TakenOver
 from worker.lane.watermark import Watermark, read_watermark
 from worker.store.inbox import Remembered
 from worker.store.lanes import Lane
+from worker.wire.incoming import read
 
 Sabotage = Callable[[pytest.MonkeyPatch], None]
 
@@ -69,13 +70,14 @@ def commit_the_offset_first(patch: pytest.MonkeyPatch) -> None:
 
 def publish_before_commit(patch: pytest.MonkeyPatch) -> None:
     """A batch is handed over while its COMMIT is still on the way, and nobody looks whether it came through."""
-    close = Connection.close
+    close, committing = Connection.close, set[Any]()
 
     async def commit(self: Any) -> None:
         connection, postgres = self._connection, self._connection.postgres
         if not isinstance(connection, Connection):
-            return postgres.commit(connection.session, self._partition)
-        connection.is_committing = True
+            postgres.commit(connection.session, self._partition)
+            return
+        committing.add(connection)
 
         def arrive() -> None:
             if connection.session.is_alive:
@@ -83,10 +85,9 @@ def publish_before_commit(patch: pytest.MonkeyPatch) -> None:
                 postgres.end(connection.session)
 
         asyncio.get_running_loop().call_later(0.02, arrive)
-        return None
 
     def close_if_done(self: Any) -> None:
-        if not getattr(self, "is_committing", False):
+        if self not in committing:
             close(self)
 
     patch.setattr(Transaction, "commit", commit)
@@ -110,12 +111,12 @@ def forget_lane_time(patch: pytest.MonkeyPatch) -> None:
     """The broker's clock is believed as it is."""
 
     def read_all(parts: Parts, _lane: Lane, records: Sequence[ConsumerRecord]) -> list[Incoming]:
-        read = []
+        incoming = []
         for record in records:
             at = batch._EPOCH + timedelta(milliseconds=record.timestamp)  # noqa: SLF001
-            what = batch.read(record, partitions=parts.partitions)
-            read.append(Incoming(record, at, what))
-        return read
+            what = read(record, partitions=parts.partitions)
+            incoming.append(Incoming(record, at, what))
+        return incoming
 
     patch.setattr(batch, "read_all", read_all)
 

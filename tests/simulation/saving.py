@@ -84,7 +84,8 @@ def _stage_account(tables: Tables, staged: Staged, book: Book, key: Key, lane: i
     _require(key, tables.accounts, is_new=is_new)
     if is_new:
         staged.created.append(key)
-    staged.accounts[key] = account_row._make((*row_of(account, book.usage_of(key)), lane))
+    lives_in = lane if is_new else tables.accounts[key].lane
+    staged.accounts[key] = account_row._make((*row_of(account, book.usage_of(key)), lives_in))
 
 
 def _stage_project(tables: Tables, staged: Staged, book: Book, key: Key, lane: int, *, is_new: bool) -> None:
@@ -101,7 +102,7 @@ def _stage_project(tables: Tables, staged: Staged, book: Book, key: Key, lane: i
         project.deleted_at,
         project.tombstoned,
         project_due_at(project, book.rules),
-        lane,
+        lane if is_new else tables.projects[key].lane,
     )
 
 

@@ -60,6 +60,10 @@ class Subscription:
         self._group.leave(self)
         self._assign(())
 
+    async def leave(self) -> None:
+        """Leave the group."""
+        await self.stop()
+
     async def rejoin(self) -> None:
         """Leave the group and join it anew."""
         await self.stop()
@@ -115,7 +119,7 @@ class Subscription:
             await self.told.wait()
 
     async def _join(self) -> Sequence[int] | None:
-        """The partitions that the group gives; None if it wants to be asked anew first, or nothing is wanted any more."""
+        """The partitions that the group gives; None if it wants to be asked anew, or nothing is wanted any more."""
         joining = self._group.join(self)
         told = asyncio.get_running_loop().create_task(self.told.wait())
         joined = asyncio.get_running_loop().create_task(_result_of(joining))

@@ -37,6 +37,7 @@ def leave(b: Breaking) -> None:
     if (worker := b.worker()) is None or not worker.process.is_running:
         return
     b.world.inject("worker left", worker.process)
+    worker.is_leaving = True
     b.world.loop.spawn(worker.process, worker.leave())
     b.later(b.random.uniform(0.0, 0.5), b.replace)
 

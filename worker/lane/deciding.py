@@ -107,8 +107,8 @@ class _Deciding:
 
     def _touched(self, request: Request | Tick) -> list[Key]:
         """The accounts whose own due work comes before this command, however much else is due."""
-        if isinstance(request, Tick) or request.action is None:
-            return []
+        if isinstance(request, Tick) or request.action is None or request.key_refusals:
+            return []  # what is misplaced names accounts of another lane: their due work is that lane's alone
         organization, action = request.organization, request.action
         projects = [self.book.projects[key] for key in projects_of(organization, action)]
         payers = [(organization, project.open.account) for project in projects if project and project.open]

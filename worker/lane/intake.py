@@ -89,6 +89,10 @@ class Intake:
             await self._telling
         await self._broker.stop()
 
+    async def leave(self) -> None:
+        """Leave the group. Nobody is told that its partitions are gone."""
+        await self._subscriber.stop()
+
     async def rejoin(self) -> None:
         """Leave the group and join it anew."""
         await self._subscriber.stop()

@@ -1,97 +1,30 @@
-"""What is due, and the commands about an account's own values."""
+"""The commands, and those about an account's own values."""
 
 from datetime import datetime
 from typing import Any
 
-from tests.domain.oracle.holds import BLOCKING, PROFILE_HOLDS, Holds
+from tests.domain.oracle.due import Due
+from tests.domain.oracle.holds import PROFILE_HOLDS
 from tests.domain.oracle.ledger import SYSTEM, Json
 
-MESSAGES = {
-    "PAYMENT_PROFILE_INVALID": "The payment profile is Invalid.",
-    "PAYMENT_PROFILE_EXPIRED": "The payment profile has expired.",
-    "PAYMENT_PROFILE_MISSING": "No payment profile is attached.",
-}
 
-
-class Oracle(Holds):
+class Oracle(Due):
     """Everything that is known of all organizations, and the rules in force."""
 
     def send(self, org: str, kind: str, data: Json, actor: str | None, expected: int | None, at: datetime) -> Json:
         """Do what is due, then the command: `due` events, and `events` or `refused`."""
-        due = self.tick(at)
-        self.org, self.at, self.actor, self.events = org, at, actor, []
+        return {"due": self.tick(at), **self.decide(org, kind, data, actor, expected)}
+
+    def decide(self, org: str, kind: str, data: Json, actor: str | None, expected: int | None) -> Json:
+        """The command alone, at the instant up to which everything due is done: `events` or `refused`."""
+        self.org, self.actor, self.events = org, actor, []
         if kind in ("bind_project", "move_projects"):
             refused = getattr(self, kind)(data, expected)
         elif kind.endswith("_project"):
             refused = [("INVALID_DATA", None)] if expected is not None else getattr(self, kind)(data)
         else:
             refused = self.on_account(kind, data, expected)
-        return {"due": due, "events": self.events, "refused": refused}
-
-    def tick(self, at: datetime) -> list[Json]:
-        """Profiles expire, scheduled suspensions begin, notices go out."""
-        self.at, self.events = at, []
-        for account in self.due_now():
-            self.fall_due(account)
-        for account in self.due_now():
-            self.notify(account)
-        return self.events
-
-    def due_now(self) -> list[Json]:
-        due = sorted((self.due_at(account), account["org"], account["id"]) for account in self.living())
-        return [self.accounts[org, id_] for when, org, id_ in due if when <= self.at]
-
-    def living(self) -> list[Json]:
-        return [a for a in self.accounts.values() if not a["deleted"] and a["phase"] != "Archived"]
-
-    def due_at(self, account: Json) -> datetime:
-        when = [entry["due_at"] for entry in account["scheduled"].values()]
-        if account["serving"] and account["serving"]["status"] == "Valid" and account["serving"]["valid_until"]:
-            when.append(account["serving"]["valid_until"])
-        if account["owes"]:
-            when.append(account["since"])
-        return min(when, default=datetime.max.replace(tzinfo=self.at.tzinfo))
-
-    def fall_due(self, account: Json) -> None:
-        self.org = account["org"]
-        serving, before = account["serving"], account["serving"]
-        if serving and serving["status"] == "Valid" and serving["valid_until"] and serving["valid_until"] <= self.at:
-            account["serving"] = {**serving, "status": "Invalid", "cause": "Expired"}
-            self.reported(account, account["serving"])
-        due = sorted(
-            (entry["due_at"], reason) for reason, entry in account["scheduled"].items() if entry["due_at"] <= self.at
-        )
-        begun = []
-        for _, reason in due:
-            entry = account["scheduled"].pop(reason)
-            if [hold for hold in account["holds"] if hold["derived"] and hold["reason"] == reason]:
-                self.emit(account, "account.suspension-cancelled", account=account["id"], reason=reason)
-            else:
-                begun.append((reason, entry))
-        first = self.lose_profile(account, before)
-        for reason, entry in begun:
-            self.place(account, None, reason, entry["message"], blocks=reason in BLOCKING, by=entry["by"])
-            first = first or reason
-        if first and account["phase"] != "Suspended":
-            self.enter(account, "Suspended", first)
-
-    def notify(self, account: Json) -> None:
-        """Tell the projects that the account pays for, once: at-risk, or restored if they had at-risk."""
-        self.org = account["org"]
-        risk = account["phase"] == "Suspended"
-        for project in sorted(self.paid_by(account), key=lambda project: str(project["id"])):
-            if account["owes"] and project["at_risk"] != risk:
-                project["at_risk"] = risk
-                self.emit(
-                    project,
-                    "project.payer-at-risk" if risk else "project.payer-restored",
-                    account=account["id"],
-                    phase=account["phase"],
-                    reasons=list(dict.fromkeys(hold["reason"] for hold in account["holds"])),
-                    since=account["since"],
-                    accountSequence=account["seq"],
-                )
-        account["owes"] = False
+        return {"events": self.events, "refused": refused}
 
     def on_account(self, kind: str, data: Json, expected: int | None) -> list[Any]:
         profile = data.get("profile") or (data if kind == "report_payment_profile" else None)
@@ -135,7 +68,9 @@ class Oracle(Holds):
             "holds": [],
             "scheduled": {},
             "activated": None,
-            "deleted": False,
+            "phases": [],
+            "past_holds": [],
+            "deleted": None,
             "owes": False,
         }
         self.accounts[self.org, data["account"]] = account
@@ -160,8 +95,7 @@ class Oracle(Holds):
         is_valid = bool(account["serving"]) and account["serving"]["status"] == "Valid"
         if is_valid or not required:
             for hold in [hold for hold in account["holds"] if hold["reason"] in PROFILE_HOLDS]:
-                account["holds"].remove(hold)
-                self.emit(account, "account.hold-released", hold=hold["id"], releasedBy=SYSTEM, automatic=True)
+                self.release(account, hold, SYSTEM, automatic=True)
         else:
             self.lose_profile(account, before)
         phase = "Provisioning"
@@ -177,21 +111,6 @@ class Oracle(Holds):
         else:
             is_first = phase == "Ready" and not account["activated"]
             self.enter(account, phase, "ACTIVATED" if is_first else "REACTIVATED", approval)
-
-    def lose_profile(self, account: Json, before: Json | None) -> str | None:
-        serving = account["serving"]
-        if not self.rules["profile_required"] or not account["activated"] or serving == before:
-            return None
-        if [hold for hold in account["holds"] if hold["reason"] in PROFILE_HOLDS]:
-            return None
-        if serving is None:
-            reason = "PAYMENT_PROFILE_MISSING"
-        elif serving["status"] == "Invalid":
-            reason = "PAYMENT_PROFILE_EXPIRED" if serving["cause"] == "Expired" else "PAYMENT_PROFILE_INVALID"
-        else:
-            return None
-        self.place(account, None, reason, MESSAGES[reason], blocks=False, by=SYSTEM)
-        return reason
 
     def update_account(self, account: Json, data: Json) -> None:
         new = (

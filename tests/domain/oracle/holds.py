@@ -2,10 +2,15 @@
 
 from typing import Any
 
-from tests.domain.oracle.ledger import Json
+from tests.domain.oracle.ledger import SYSTEM, Json
 from tests.domain.oracle.projects import Projects
 
 PROFILE_HOLDS = ("PAYMENT_PROFILE_INVALID", "PAYMENT_PROFILE_EXPIRED", "PAYMENT_PROFILE_MISSING")
+MESSAGES = {
+    "PAYMENT_PROFILE_INVALID": "The payment profile is Invalid.",
+    "PAYMENT_PROFILE_EXPIRED": "The payment profile has expired.",
+    "PAYMENT_PROFILE_MISSING": "No payment profile is attached.",
+}
 BLOCKING = ("FRAUD_SUSPECTED", "POLICY_VIOLATION", "COMPLIANCE_HOLD")
 
 
@@ -22,6 +27,11 @@ class Holds(Projects):
         }
         account["holds"].append(hold)
         self.emit(account, "account.hold-placed", hold=self.hold(hold))
+
+    def release(self, account: Json, hold: Json, by: str | None, **why: object) -> None:
+        account["holds"].remove(hold)
+        account["past_holds"].append({"hold": self.hold(hold), "at": self.at, "by": by, **why})
+        self.emit(account, "account.hold-released", hold=hold["id"], releasedBy=by, **why)
 
     def there(self, account: Json, data: Json) -> Json | None:
         """The hold that a suspension would place, or one that has its id."""
@@ -78,9 +88,24 @@ class Holds(Projects):
 
     def reactivate_account(self, account: Json, data: Json) -> None:
         for hold in self.meant(account, data):
-            account["holds"].remove(hold)
             approval = {"approval": data["approval"]} if data["approval"] else {}
-            self.emit(account, "account.hold-released", hold=hold["id"], releasedBy=self.actor, **approval)
+            self.release(account, hold, self.actor, **approval)
+
+    def lose_profile(self, account: Json, before: Json | None) -> str | None:
+        """Place the hold of an account that was activated and cannot be charged any more, if that is new."""
+        serving = account["serving"]
+        if not self.rules["profile_required"] or not account["activated"] or serving == before:
+            return None
+        if [hold for hold in account["holds"] if hold["reason"] in PROFILE_HOLDS]:
+            return None
+        if serving is None:
+            reason = "PAYMENT_PROFILE_MISSING"
+        elif serving["status"] == "Invalid":
+            reason = "PAYMENT_PROFILE_EXPIRED" if serving["cause"] == "Expired" else "PAYMENT_PROFILE_INVALID"
+        else:
+            return None
+        self.place(account, None, reason, MESSAGES[reason], blocks=False, by=SYSTEM)
+        return reason
 
     def is_scheduled(self, account: Json, data: Json) -> bool:
         entry = account["scheduled"].get(data["reason"])
@@ -145,7 +170,7 @@ class Holds(Projects):
         return self.still_bound(account) + ([("DELETE_BLOCKED_BY_HOLD", None)] if is_blocked else [])
 
     def delete_account(self, account: Json, _: Json) -> None:
-        account["deleted"] = True
+        account["deleted"] = self.at
         self.emit(
             account,
             "account.deleted",

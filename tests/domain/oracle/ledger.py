@@ -21,13 +21,18 @@ class Ledger:
         self.actor: str | None = None
         self.at = datetime(1, 1, 1, tzinfo=UTC)
 
-    def payer(self, org: str, project: str, t: datetime) -> str | None:
-        """Who paid for a project at an instant."""
+    def binding_at(self, org: str, project: str, t: datetime) -> Json | None:
+        """The binding by which somebody paid for a project at an instant."""
         for binding in self.bindings:
             is_it = (binding["org"], binding["project"]) == (org, project)
             if is_it and binding["since"] <= t and (binding["until"] is None or t < binding["until"]):
-                return str(binding["account"])
+                return binding
         return None
+
+    def payer(self, org: str, project: str, t: datetime) -> str | None:
+        """Who paid for a project at an instant."""
+        binding = self.binding_at(org, project, t)
+        return str(binding["account"]) if binding else None
 
     def open_binding(self, project: Json) -> Json | None:
         for binding in self.bindings:
@@ -70,6 +75,7 @@ class Ledger:
     def enter(self, account: Json, phase: str, reason: str, approval: Json | None = None, **more: Json) -> None:
         left, since, paid = account["phase"], account["since"], self.paid_by(account)
         account["phase"], account["since"] = phase, self.at
+        account["phases"].append({"phase": phase, "reason": reason, "since": self.at})
         if phase == "Ready" and not account["activated"]:
             account["activated"] = self.at
         account["owes"] = bool(paid) and (phase == "Suspended" or (phase == "Ready" and left == "Suspended"))

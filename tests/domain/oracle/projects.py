@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from tests.domain.oracle.ledger import Json, Ledger
+from tests.domain.oracle.ledger import Json, written
+from tests.domain.oracle.states import States
 
 
-class Projects(Ledger):
+class Projects(States):
     def known(self, id_: str) -> Json:
         """The project, from now on if it was not known before."""
         if (self.org, id_) not in self.projects:
@@ -14,8 +15,10 @@ class Projects(Ledger):
                 "id": id_,
                 "kind": "projects",
                 "seq": 0,
+                "since": self.at,
                 "locked": False,
-                "deleted": False,
+                "deleted": None,
+                "tombstoned": False,
                 "at_risk": False,
             }
         return self.projects[self.org, id_]
@@ -90,6 +93,12 @@ class Projects(Ledger):
             return [("ACCOUNT_DELETED", None)]
         return [("ACCOUNT_ARCHIVED", None)] if account["phase"] == "Archived" else []
 
+    def why_not_ready(self, account: Json) -> list[Any]:
+        if account["phase"] == "Ready":
+            return []
+        holds = [written(self.hold(hold)) for hold in account["holds"]]
+        return [("ACCOUNT_NOT_READY", {"phase": account["phase"], "holds": holds})]
+
     def bind_project(self, data: Json, expected: int | None) -> list[Any]:
         account, project = (
             self.accounts.get((self.org, data["account"])),
@@ -98,7 +107,7 @@ class Projects(Ledger):
         refused = self.why_gone(account)
         if account and not refused:
             refused += [("VERSION_CONFLICT", None)] if expected not in (None, account["seq"]) else []
-            refused += [("ACCOUNT_NOT_READY", None)] if account["phase"] != "Ready" else []
+            refused += self.why_not_ready(account)
         binding = self.open_binding(project) if project else None
         is_payer = bool(binding and binding["account"] == data["account"] and account and account["phase"] == "Ready")
         if project is None and self.rules["strict"]:
@@ -179,7 +188,7 @@ class Projects(Ledger):
             return []
         if self.open_binding(project):
             self.end(project, "released", "PROJECT_DELETED", {"reason": "PROJECT_DELETED"})
-        project["deleted"] = True
+        project["deleted"] = self.at
         self.emit(project, "project.deleted", project=project["id"])
         return []
 
@@ -194,8 +203,7 @@ class Projects(Ledger):
             refused += [("REBIND_BLOCKED_BY_HOLD", None)] if [h for h in source["holds"] if h["blocks"]] else []
         target_gone = self.why_gone(target)
         refused += [] if is_same else target_gone
-        if target and not target_gone and target["phase"] != "Ready":
-            refused.append(("ACCOUNT_NOT_READY", None))
+        refused += self.why_not_ready(target) if target and not target_gone else []
         ids = data["projects"]
         if ids is None:
             ids = [project["id"] for project in self.paid_by(source)] if source and not source_gone else []

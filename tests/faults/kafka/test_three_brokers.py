@@ -11,6 +11,7 @@ from tests.faults.kafka.trial import not_ready, trial
 from tests.system.cluster import Cluster, cluster
 from tests.system.deployment import Deployment
 from tests.system.provision import own_deployment
+from tests.system.settling import until
 from tests.system.stacks import Addresses
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -61,7 +62,13 @@ async def test_whichever_node_dies_under_load_the_others_go_on_and_nothing_is_lo
             async with asyncio.timeout(30), asking(deployment) as admin:
                 victim = await role(nodes, deployment, admin)
             nodes.nodes[victim].kill()
-            await traffic.at_least(traffic.sent.total() + 500, seconds=60)
+            count = traffic.sent.total()
+            await traffic.at_least(count + 300)
+
+            async def go_on() -> bool:
+                return len(await deployment.messages("command_results")) > count + 200
+
+            await until(go_on, f"without node {victim} commands are answered", 60)
             assert not nodes.nodes[victim].running
             await asyncio.to_thread(nodes.start)
 

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from tests.faults.kafka.asking import asking
 from tests.faults.kafka.lanes import ORGANIZATIONS, binds, publish_to_all
-from tests.faults.kafka.trial import ready, says_why
+from tests.faults.kafka.trial import is_live, ready, says_why
 from tests.system.deployment import Deployment, ready_account
 from tests.system.provision import PARTITIONS
 from tests.system.settling import until
@@ -45,6 +45,17 @@ async def test_a_running_worker_stops_its_lanes_when_the_command_topic_is_made_a
     assert answered == BEFORE * PARTITIONS
     stopped = await deployment.rows("SELECT stopped FROM lanes ORDER BY partition")
     assert [f"stopped: {reason}" for (reason,) in stopped] == [cause for _, cause in sorted(causes.items())]
+
+
+async def test_a_worker_whose_command_topic_is_deleted_says_so(deployment: Deployment) -> None:
+    with deployment.worker() as worker:
+        await ready(worker)
+        async with asking(deployment) as admin:
+            await admin.delete_topics([deployment.settings.topics.commands])
+        causes = await says_why(worker, "is gone")
+        assert is_live(worker)
+
+    assert list(causes) == ["topics"]
 
 
 async def make_commands_anew(deployment: Deployment, fresh: int) -> None:

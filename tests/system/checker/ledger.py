@@ -22,6 +22,10 @@ class _Rows:
     def mark(self, row: int) -> bytes:
         return bytes(self.marks[row * MARK_BYTES : (row + 1) * MARK_BYTES])
 
+    def place(self, lane: int, row: int) -> Place:
+        """What the row is of."""
+        return Place(lane, self.offsets[row], self.indexes[row])
+
     def find(self, mark: bytes, first: int, last: int) -> int:
         """The row of a mark in `[first, last)`, or -1."""
         return next((row for row in range(first, last) if self.mark(row) == mark), -1)
@@ -48,15 +52,16 @@ class Ledger:
         rows = self.ways[message.place.lane, record.topic, record.partition]
         mark = mark_of(record.key, record.value, record.headers)
         if rows.next < len(rows.offsets) and rows.mark(rows.next) == mark:
+            place = rows.place(message.place.lane, rows.next)
+            if message.place.index >= 0 and message.place != place:
+                yield "E5", f"{message} is in the journal at {place}"
             rows.next += 1
             return
         found = rows.find(mark, rows.next, len(rows.offsets))
         if found >= 0:
             for row in range(rows.next, found):
-                yield (
-                    "E5",
-                    f"{_place(message, rows, row)} is in the journal, but not in {record.topic} before {message}",
-                )
+                place = rows.place(message.place.lane, row)
+                yield "E5", f"{place} is in the journal, but not in {record.topic} before {message}"
             rows.next = found + 1
         elif rows.find(mark, 0, rows.next) >= 0:
             yield "E5", f"{message} is not where the journal has it"
@@ -67,15 +72,10 @@ class Ledger:
         """E5: every row was met."""
         for (lane, topic, _), rows in self.ways.items():
             for row in range(rows.next, len(rows.offsets)):
-                place = Place(lane, rows.offsets[row], rows.indexes[row])
-                yield f"{place} is in the journal, but not in {topic}"
+                yield f"{rows.place(lane, row)} is in the journal, but not in {topic}"
 
 
 def mark_of(key: bytes | None, value: bytes | None, headers: Headers) -> bytes:
     """What the journal keeps of a record: headers only of dead letters."""
     names = {name for name, _ in headers}
     return digest(key, value, list(headers) if "billing-offset" in names else None)
-
-
-def _place(message: Message, rows: _Rows, row: int) -> Place:
-    return Place(message.place.lane, rows.offsets[row], rows.indexes[row])
