@@ -8,6 +8,7 @@ from typing import Any, Final
 from tests.system.deployment import HEADERS, Record
 from tests.wire import bad_input
 from tests.wire.given import TRACEPARENT
+from tests.wire.given import Record as Given
 from worker.wire.partitions import partition_of
 
 ORGANIZATION: Final = "acme"
@@ -64,7 +65,7 @@ def name_of(kind: str, row: str) -> str:
     return f"{kind}-{words}"[:60].strip("-")
 
 
-def sent(id_: str, record: bad_input.Record) -> Record:
+def sent(id_: str, record: Given) -> Record:
     """A row's record under an id and for an account of its own, to the partition of its organization."""
 
     def own(content: bytes) -> bytes:
@@ -75,7 +76,7 @@ def sent(id_: str, record: bad_input.Record) -> Record:
     return Record(value, record.key, headers, HOME)
 
 
-def rows(kind: str, records: Mapping[str, bad_input.Record]) -> dict[str, Record]:
+def rows(kind: str, records: Mapping[str, Given]) -> dict[str, Record]:
     """Records by their rows, those that fit into the topic."""
     found = {
         row: sent(name_of(kind, row), record)
