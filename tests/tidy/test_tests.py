@@ -13,7 +13,7 @@ SHORT = {"test_who_paid", "test_random_bytes", "test_random_json"}
 """Names that are no sentences; not to grow."""
 CLAIMS = re.compile(
     r"assert|check|raises|refuse|reject|expect|verify|accept|validate|decide|execute|commit|timeout|^run$"
-    r"|^trial$|^faults$|^course$|survive"
+    r"|^trial$|^faults$|^course$|survive|^says_why$|^ready$|^scenario$|^patched$"
 )
 """Calls of these names claim something in the test's place: that what they do goes well, or what comes of it."""
 
