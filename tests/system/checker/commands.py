@@ -1,5 +1,6 @@
 """E1 and E6: what lies in the log of commands has one outcome each, and whatever came out names what lies there."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,8 +19,8 @@ def said_by(record: Came) -> tuple[set[str], set[str]]:
     ids: set[str] = set()
     types: set[str] = set()
     try:
-        document = orjson.loads(record.value or b"")
-    except orjson.JSONDecodeError:
+        document = json.loads(record.value or b"")  # orjson refuses 1e400 and lone surrogates, which commands may hold
+    except (ValueError, RecursionError):
         document = None
     headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     for source, prefix in ((document, ""), (headers, "ce_")):
@@ -79,6 +80,8 @@ class Commands:
             return
         key = f"{message.body['organization']}/{data['command']}"
         if key in self.used:
+            if codes == {"UNKNOWN_COMMAND"}:
+                return  # the type is judged before the id
             yield f"{message} was {kind} anew: its id was used up by the command at {self.used[key][0]}"
         self.used[key] = place, kind, digest(orjson.dumps(data))
 
