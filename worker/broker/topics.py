@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from worker.broker.clients import BATCH_BYTES_MAX
 from worker.settings import Settings
@@ -230,6 +230,8 @@ async def _settings_of(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict
     found: dict[str, dict[str, Setting]] = {}
     for response in await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names]):
         for code, message, _type, topic, entries in response.resources:
+            if code == UnknownTopicOrPartitionError.errno:
+                continue  # one broker has told of it, and the one that answers here has not heard of it yet
             _check(code, topic, message)
             found[topic] = {name: Setting(value, source == _FROM_THE_TOPIC) for name, value, _, source, *_ in entries}
     return found
