@@ -18,6 +18,7 @@ _GRANTS: Final = (
     "INSERT, UPDATE (until, ended) ON bindings",
     "INSERT, DELETE ON inbox",  # ids are forgotten when their time is over
     "INSERT ON journal",
+    "SELECT, INSERT ON audit",
     "EXECUTE ON FUNCTION ensure_journal_pieces, drop_journal_pieces",
 )
 _EXISTS = text("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = :role)")

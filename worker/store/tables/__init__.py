@@ -3,10 +3,11 @@
 from worker.store.tables.accounts import accounts, holds, phases
 from worker.store.tables.bindings import bindings, projects
 from worker.store.tables.columns import metadata
-from worker.store.tables.log import inbox, installation, journal, lanes, rules
+from worker.store.tables.log import audit, inbox, installation, journal, lanes, rules
 
 __all__ = [
     "accounts",
+    "audit",
     "bindings",
     "holds",
     "inbox",

@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -13,7 +14,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import JSON, JSONB, UUID
 
 from worker.store.tables.columns import Id, Instant, metadata
 
@@ -96,4 +97,16 @@ journal = Table(
     Column("headers", LargeBinary),
     PrimaryKeyConstraint("lane", "offset", "index"),
     postgresql_partition_by="LIST (lane)",
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", Instant, nullable=False, server_default=text("clock_timestamp()")),
+    Column("who", Text, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("arguments", JSON, nullable=False),
+    Column("outcome", JSON, nullable=False),
+    CheckConstraint("who <> ''", name="somebody_did_it"),
 )

@@ -1,0 +1,1 @@
+"""What operators do to recover: prove, rebuild, publish again, read again, mend. The commands only show it."""

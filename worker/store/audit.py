@@ -1,0 +1,54 @@
+"""What operators did to the records of the system: who, when, with which arguments, and how it went."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orjson import dumps
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from worker.domain.values import Instant
+
+_RECORD = text(
+    """
+    INSERT INTO audit (who, command, arguments, outcome)
+    VALUES (:who, :command, CAST(:arguments AS json), CAST(:outcome AS json))
+    RETURNING id
+    """
+)
+_READ = text("SELECT id, at, who, command, arguments, outcome FROM audit ORDER BY id DESC LIMIT :limit")
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that somebody did."""
+
+    id: int
+    at: Instant
+    who: str
+    command: str
+    arguments: Mapping[str, Any]
+    outcome: Mapping[str, Any]
+
+
+async def record(
+    connection: AsyncConnection, who: str, command: str, arguments: Mapping[str, Any], outcome: Mapping[str, Any]
+) -> int:
+    """Note an act; returns its number. Nothing that is noted is ever changed."""
+    noted = await connection.execute(
+        _RECORD,
+        {
+            "who": who,
+            "command": command,
+            "arguments": dumps(arguments).decode(),
+            "outcome": dumps(outcome).decode(),
+        },
+    )
+    number: int = noted.scalar_one()
+    return number
+
+
+async def latest(connection: AsyncConnection, limit: int) -> list[Act]:
+    """The latest acts, the last one first."""
+    return [Act(*row) for row in await connection.execute(_READ, {"limit": limit})]
