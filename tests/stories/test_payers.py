@@ -146,7 +146,6 @@ async def test_nothing_of_one_organization_touches_another(world: World) -> None
     assert [reason["code"] for reason in theirs["data"]["reasons"]] == ["ACCOUNT_NOT_FOUND"]
 
 
-@pytest.mark.slow  # its worker still lives, and what it is publishing at the moment looks open to the checker
 async def test_all_that_the_stories_left_behind_fits_together(world: World) -> None:
     await check(world.deployment)
 

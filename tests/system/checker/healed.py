@@ -1,5 +1,7 @@
 """E9: after the faults nothing is left behind: no lag, nothing unpublished, no connection, no open transaction."""
 
+import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +15,10 @@ from tests.system.deployment import Deployment
 from worker.broker import clients
 
 APPLICATION = "billing-worker"
+DECIDED_SECONDS_MAX = 5
+"""How long a transaction may be open: a worker that publishes needs a fraction of it."""
+
+LOOK_SECONDS = 0.05
 
 
 class Lane(NamedTuple):
@@ -107,13 +113,18 @@ async def _undecided(deployment: Deployment, positions: dict[int, int]) -> dict[
 
 
 async def _open_logs(deployment: Deployment) -> list[str]:
+    """Logs in which what lies there now is not decided in time. Workers that live go on opening transactions."""
     logs = await logs_of(deployment)
-    ends = []
-    for isolation in ("read_committed", "read_uncommitted"):
-        async with clients.consumer(deployment.settings.kafka, isolation=isolation) as consumer:
-            ends.append(await consumer.end_offsets(logs))
-    committed, all_of_it = ends
-    return sorted(f"{log.topic}/{log.partition}" for log, end in all_of_it.items() if committed[log] < end)
+    async with clients.consumer(deployment.settings.kafka, isolation="read_uncommitted") as consumer:
+        ends = await consumer.end_offsets(logs)
+    async with clients.consumer(deployment.settings.kafka, isolation="read_committed") as consumer:
+        deadline = time.monotonic() + DECIDED_SECONDS_MAX
+        while True:
+            committed = await consumer.end_offsets(logs)
+            waiting = [log for log in logs if committed[log] < ends[log]]
+            if not waiting or time.monotonic() > deadline:
+                return sorted(f"{log.topic}/{log.partition}" for log in waiting)
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 def _living_workers(deployment: Deployment) -> int:
