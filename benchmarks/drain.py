@@ -88,7 +88,7 @@ async def watch(settings: Settings, total: int, worker: psutil.Process) -> dict[
     logs = [TopicPartition(name, partition) for partition in range(settings.topics.partitions)]
     offsets: dict[bytes, int] = {}
     peak = began = 0.0
-    async with clients.consumer(settings.kafka) as consumer:
+    async with clients.consuming(settings.kafka) as consumer:
         consumer.assign(logs)
         await consumer.seek_to_beginning(*logs)
         while sum(offsets.values()) < total:

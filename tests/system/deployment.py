@@ -221,7 +221,7 @@ class Deployment:
     async def read(self, topic: str, *, isolation: clients.Isolation = "read_committed") -> list[ConsumerRecord]:
         """Everything that a subscriber finds in a topic (a name in the settings), partition after partition."""
         name = getattr(self.settings.topics, topic)
-        async with clients.consumer(self.settings.kafka, isolation=isolation) as consumer:
+        async with clients.consuming(self.settings.kafka, isolation=isolation) as consumer:
             logs = [TopicPartition(name, partition) for partition in range(self.settings.topics.partitions)]
             consumer.assign(logs)
             await consumer.seek_to_beginning(*logs)

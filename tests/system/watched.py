@@ -111,7 +111,7 @@ class Seen:
     async def _subscribe(self, view: View, isolation: clients.Isolation) -> None:
         while not self._stop.is_set():
             try:
-                async with clients.consumer(self.deployment.settings.kafka, isolation=isolation) as consumer:
+                async with clients.consuming(self.deployment.settings.kafka, isolation=isolation) as consumer:
                     self._seek(consumer, view)
                     await self._listen(consumer, view)
             except (KafkaError, OSError, TimeoutError):
@@ -160,7 +160,7 @@ class Seen:
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _read_to_the_ends(self, view: View, isolation: clients.Isolation) -> None:
-        async with clients.consumer(self.deployment.settings.kafka, isolation=isolation) as consumer:
+        async with clients.consuming(self.deployment.settings.kafka, isolation=isolation) as consumer:
             self._seek(consumer, view)
             view.ends = await consumer.end_offsets(list(view.logs))
             while any([await consumer.position(log) < end for log, end in view.ends.items()]):

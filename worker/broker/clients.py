@@ -1,14 +1,16 @@
 """Kafka clients. The library's defaults lose data (acks=1, no idempotence, uncommitted reads): all are set here."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from worker.broker.records import read_any_header_name
+from worker.broker.records import read_any_batch
 from worker.settings import Kafka
 
-read_any_header_name()
+read_any_batch()
 
 RETRY_BACKOFF_MS = 5
 """A transaction begun right after another waits this long for its markers; at the default of 100 ms that is felt."""
@@ -58,6 +60,17 @@ def consumer(kafka: Kafka, *, isolation: Isolation = "read_committed") -> AIOKaf
         isolation_level=isolation,
         fetch_max_wait_ms=100,
     )
+
+
+@asynccontextmanager
+async def consuming(kafka: Kafka, *, isolation: Isolation = "read_committed") -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer that is started, and stopped in the end: also when it could not start, which the library forgets."""
+    client = consumer(kafka, isolation=isolation)
+    try:
+        await client.start()
+        yield client
+    finally:
+        await client.stop()
 
 
 def admin(kafka: Kafka) -> AIOKafkaAdminClient:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from worker.broker.clients import consumer
+from worker.broker.clients import consuming
 from worker.settings import Kafka
 
 WINDOW_RECORDS = 512
@@ -94,6 +94,6 @@ class LogReader:
 async def open_reader(kafka: Kafka) -> AsyncIterator[LogReader]:
     """A reader, connected."""
     async with AsyncExitStack() as stack:
-        committed = await stack.enter_async_context(consumer(kafka, isolation="read_committed"))
-        uncommitted = await stack.enter_async_context(consumer(kafka, isolation="read_uncommitted"))
+        committed = await stack.enter_async_context(consuming(kafka, isolation="read_committed"))
+        uncommitted = await stack.enter_async_context(consuming(kafka, isolation="read_uncommitted"))
         yield LogReader(committed, uncommitted)

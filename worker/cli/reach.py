@@ -77,12 +77,8 @@ async def admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
 async def consumer(kafka: Kafka) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of committed records outside every group, connected."""
     with reaching_kafka(kafka):
-        client = clients.consumer(kafka)
-        try:
-            await client.start()
+        async with clients.consuming(kafka) as client:
             yield client
-        finally:
-            await client.stop()
 
 
 @asynccontextmanager

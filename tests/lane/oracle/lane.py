@@ -85,7 +85,9 @@ class Lane:
             oracle = self.organizations[organization]
             oracle.rules = self.rules
             events = oracle.tick(happened.at)
-            self.tell(happened, {**envelope, "actor": SYSTEM}, organization, events)
+            itself = {"id": envelope["id"], "actor": SYSTEM}
+            self.tell(happened, itself, organization, events)
+            happened.by_itself |= {event["subject"]: cause(happened, itself, organization) for event in events}
             happened.tombstones += [(organization, project) for project in oracle.tombstones()]
 
     def answer(self, happened: Happened, envelope: Json) -> None:

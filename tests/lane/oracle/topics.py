@@ -66,8 +66,8 @@ async def following(deployment: Deployment) -> AsyncIterator[Topics]:
         for partition in range(settings.topics.partitions)
     }
     async with (
-        clients.consumer(settings.kafka) as committed,
-        clients.consumer(settings.kafka, isolation="read_uncommitted") as uncommitted,
+        clients.consuming(settings.kafka) as committed,
+        clients.consuming(settings.kafka, isolation="read_uncommitted") as uncommitted,
     ):
         committed.assign(list(logs))
         await committed.seek_to_beginning(*logs)

@@ -100,7 +100,7 @@ async def _undecided(deployment: Deployment, positions: dict[int, int]) -> dict[
     """How many commands lie at or past each position. A tick that a worker left behind when it went is no lag."""
     logs = [log for log in await logs_of(deployment) if log.topic == deployment.settings.topics.commands]
     found: Counter[int] = Counter()
-    async with clients.consumer(deployment.settings.kafka) as consumer:
+    async with clients.consuming(deployment.settings.kafka) as consumer:
         starts, ends = await consumer.beginning_offsets(logs), await consumer.end_offsets(logs)
         behind = {log for log in logs if max(starts[log], positions.get(log.partition, 0)) < ends[log]}
         consumer.assign(list(behind))
@@ -115,9 +115,9 @@ async def _undecided(deployment: Deployment, positions: dict[int, int]) -> dict[
 async def _open_logs(deployment: Deployment) -> list[str]:
     """Logs in which what lies there now is not decided in time. Workers that live go on opening transactions."""
     logs = await logs_of(deployment)
-    async with clients.consumer(deployment.settings.kafka, isolation="read_uncommitted") as consumer:
+    async with clients.consuming(deployment.settings.kafka, isolation="read_uncommitted") as consumer:
         ends = await consumer.end_offsets(logs)
-    async with clients.consumer(deployment.settings.kafka, isolation="read_committed") as consumer:
+    async with clients.consuming(deployment.settings.kafka, isolation="read_committed") as consumer:
         deadline = time.monotonic() + DECIDED_SECONDS_MAX
         while True:
             committed = await consumer.end_offsets(logs)

@@ -48,7 +48,7 @@ async def logs_of(deployment: Deployment) -> list[TopicPartition]:
 async def topics_of(deployment: Deployment, isolation: clients.Isolation) -> AsyncIterator[Topics]:
     """All topics, as somebody of an isolation reads them."""
     logs = await logs_of(deployment)
-    async with clients.consumer(deployment.settings.kafka, isolation=isolation) as consumer:
+    async with clients.consuming(deployment.settings.kafka, isolation=isolation) as consumer:
         consumer.assign(logs)
         starts, ends = await consumer.beginning_offsets(logs), await consumer.end_offsets(logs)
         for log in logs:
