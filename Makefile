@@ -4,6 +4,7 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(she
 	$(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $(p))))
 BIN := .venv/bin
 READY := .venv/ready
+FUZZER := .venv/fuzzer
 FAULTS := tests/faults/kafka tests/faults/postgres tests/faults/test_rolling_restarts.py \
 	tests/faults/test_blocked_workers.py tests/faults/test_zombies.py tests/faults/test_clocks.py \
 	tests/faults/test_releases.py tests/faults/test_publishers.py tests/faults/test_cancelled_batches.py \
@@ -56,7 +57,12 @@ simulate: $(READY) ## histories with faults in memory, thousands a minute: make 
 model: ## check the model of the lane protocol exhaustively, and that its mutants are caught (needs Spin)
 	docs/model/check
 
-fuzz: $(READY) ## search for input that the reader does not stand, guided by coverage: make fuzz SECONDS=60
+$(FUZZER): requirements/fuzz.txt $(READY)
+	@echo "==> the fuzzer, pinned with its hash (Linux on x86-64, Python 3.11)"
+	@$(BIN)/pip install --disable-pip-version-check --quiet --require-hashes --requirement requirements/fuzz.txt
+	@touch $@
+
+fuzz: $(FUZZER) ## search for input that the reader does not stand, guided by coverage (Python 3.11): make fuzz SECONDS=60
 	$(BIN)/python -m tests.fuzz.explore --seconds $(or $(SECONDS),60) $(ARGS)
 
 format: $(READY) ## put the code in shape

@@ -1,6 +1,7 @@
-r"""Header names that are not UTF-8: the client raises on them wherever it reads, and loses what it had read.
+r"""Batches that stop the client wherever it reads them, and what it had read is lost.
 
-Kafka takes any bytes as a header's name. Here such names are read with `\\xNN` for what is not UTF-8.
+Kafka takes any bytes as a header's name: here such names are read with `\\xNN` for what is not UTF-8. And a batch may
+unpack to more than a worker has memory for: here it is read as one record, with what is packed for its value.
 """
 
 from collections.abc import Iterator
@@ -11,9 +12,11 @@ from aiokafka.record.default_records import _DefaultRecordBatchPy, _DefaultRecor
 from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
 from aiokafka.record.util import decode_varint
 
+from worker.broker.packing import NAMES, RECORDS_MAX, UnpacksTooFar, limit_unpacking
+
 
 class TolerantRecords:
-    """The client's own reader of fetched batches, which reads a batch once more by hand where a name stops it."""
+    """The client's own reader of fetched batches, which reads a batch once more by hand where it stops."""
 
     def __init__(self, fetched: bytes) -> None:
         self._fast, self._slow = MemoryRecords(fetched), _MemoryRecordsPy(fetched)
@@ -38,10 +41,25 @@ class TolerantBatch:
         return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
+        if self._batch.compression_type and self._slow()._num_records > RECORDS_MAX:  # noqa: SLF001
+            return iter([_as_one(self._slow())])
         try:
             return iter(list(self._batch))
         except UnicodeDecodeError:
-            return _read_by_hand(_DefaultRecordBatchPy(self._raw))
+            return _read_by_hand(self._slow())
+        except UnpacksTooFar:
+            return iter([_as_one(self._slow())])
+
+    def _slow(self) -> _DefaultRecordBatchPy:
+        return _DefaultRecordBatchPy(self._raw)
+
+
+def _as_one(batch: _DefaultRecordBatchPy) -> _DefaultRecordPy:
+    """A batch that is not to be unpacked, as one record in its last place: no packed batch is JSON."""
+    packed = bytes(batch._buffer[batch._pos :])  # noqa: SLF001
+    what = f"{NAMES[batch.compression_type]}, {batch._num_records} records"  # noqa: SLF001
+    place, at = batch.next_offset - 1, batch.max_timestamp
+    return _DefaultRecordPy(place, at, batch.timestamp_type, None, packed, [("billing-packed-batch", what.encode())])
 
 
 def _read_by_hand(batch: _DefaultRecordBatchPy) -> Iterator[_DefaultRecordPy]:
@@ -72,6 +90,7 @@ def _read_by_hand(batch: _DefaultRecordBatchPy) -> Iterator[_DefaultRecordPy]:
         yield _DefaultRecordPy(offset, at, batch.timestamp_type, key, value, headers)
 
 
-def read_any_header_name() -> None:
+def read_any_batch() -> None:
     """Let every consumer of this process read so. There is no hook for it: the client's own name is replaced."""
     fetcher.MemoryRecords = TolerantRecords
+    limit_unpacking()
