@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tests.soak.soak import Report, soak
+from worker.settings import PublishingMode
 
 
 def main() -> int:
@@ -22,6 +23,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="repeats the commands and the choice of faults (default: a new one)")
     parser.add_argument("--rate", type=float, default=500, help="commands a second (%(default)s)")
     parser.add_argument("--workers", type=int, default=3, help="(%(default)s)")
+    parser.add_argument(
+        "--mode", choices=list(PublishingMode), default=PublishingMode.EXACTLY_ONCE, help="of publishing (%(default)s)"
+    )
     parser.add_argument("--report", type=Path, help="append the report to this file, a JSON document a line")
     given = parser.parse_args()
     seed = given.seed if given.seed is not None else secrets.randbelow(1_000_000)
@@ -52,6 +56,7 @@ def main() -> int:
                 seconds=given.seconds,
                 rate=given.rate,
                 workers=given.workers,
+                mode=given.mode,
                 on_progress=show,
             )
         )

@@ -49,6 +49,7 @@ class Report:
 
     seed: int
     seconds: float
+    mode: str
     commands: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     healed_seconds: list[float] = field(default_factory=list)
@@ -75,10 +76,11 @@ async def soak(
     seconds: float,
     rate: float,
     workers: int,
+    mode: str,
     on_progress: OnProgress,
 ) -> Report:
     """Run one. Never raises for a promise that was broken: the report says it."""
-    report = Report(seed, seconds)
+    report = Report(seed, seconds, mode)
     stack = Stack(directory)
     await asyncio.to_thread(stack.start)
     try:
@@ -86,7 +88,7 @@ async def soak(
         with relay(f"127.0.0.1:{stack.postgres.port}") as wire:
             wire.let()
             async with (
-                _deployment(Addresses(stack.kafka.bootstrap_servers, superuser)) as deployment,
+                _deployment(Addresses(stack.kafka.bootstrap_servers, superuser), mode) as deployment,
                 watched(deployment) as seen,
                 load(deployment, rate=rate, commands=commands(seed)) as traffic,
             ):
@@ -108,12 +110,13 @@ async def soak(
 
 
 @asynccontextmanager
-async def _deployment(stack: Addresses) -> AsyncIterator[Deployment]:
+async def _deployment(stack: Addresses, mode: str) -> AsyncIterator[Deployment]:
     template = f"template_{uuid4().hex[:8]}"
     await say(stack.database_url, f"CREATE DATABASE {template}")
     await schema.upgrade(url_of(stack, template))
     await grant(url_of(stack, template))
-    async with own_database(stack, template) as url, own_deployment(stack, url, TOPICS__PARTITIONS="6") as deployment:
+    settings = {"TOPICS__PARTITIONS": "6", "PUBLISHING__MODE": mode}
+    async with own_database(stack, template) as url, own_deployment(stack, url, **settings) as deployment:
         yield deployment
 
 
