@@ -30,7 +30,7 @@ from tests.system.watched import Seen, watched
 from worker.embedded import Stack
 from worker.store import schema
 
-BETWEEN_SECONDS = (0.5, 3.0)
+BETWEEN_SECONDS = (0.3, 2.0)
 """How long nothing is done between one fault and the next."""
 
 HEALED_SECONDS_MAX = 120.0
@@ -170,7 +170,7 @@ async def _settle(deployment: Deployment, seen: Seen) -> None:
 
 
 async def _is_published(deployment: Deployment) -> bool:
-    return not await deployment.rows("SELECT FROM lanes WHERE stopped IS NOT NULL")
+    return not await deployment.rows("SELECT partition FROM lanes WHERE stopped IS NOT NULL")
 
 
 async def _judge(deployment: Deployment, traffic: Load, seen: Seen, report: Report) -> None:
