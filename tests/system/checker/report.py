@@ -74,4 +74,4 @@ class Figures:
 
     def as_json(self) -> dict[str, Any]:
         """The figures by name."""
-        return asdict(self)
+        return asdict(self) | {"outcomes": dict(self.outcomes)}
