@@ -89,8 +89,11 @@ class PayerState(State):
         ),
     ]
     timeline_since: Annotated[
-        WrittenInstant | None,
-        Field(description="The timeline answers for instants from here on; null: for every instant."),
+        WrittenInstant,
+        Field(
+            description="The timeline answers for instants from here on: since the project was known, or where more "
+            "than 200 intervals were closed, since the end of the latest one that is left out."
+        ),
     ]
 
 

@@ -114,6 +114,8 @@ def _of_origin(told: Told, topic: str, message: Message, key: str) -> list[str]:
         wrong.append(f"commandposition {message['commandposition']}")
     command = told.sent.get(f"{message['organization']}/{message['causationid']}")
     due = message.get("actor") == "system:billing-worker"
+    if due and (message["correlationid"] != message["causationid"] or "traceparent" in message):
+        wrong.append("what nobody asked for by name repeats what a publisher chose")
     if command is not None and not due and topic != "command_results":
         if message["correlationid"] != command.get("correlationid", command["id"]):
             wrong.append("correlationid")

@@ -179,6 +179,12 @@ History: TypeAlias = Sequence[Sent | Rules | None]
 """Commands, settings that hold from there on, and ticks: None."""
 
 OPENED: list[Sent | Rules | None] = [Sent(org, open_account(id_)) for org in ORGANIZATIONS for id_ in ACCOUNTS]
+UNPAID: list[Sent | Rules | None] = [
+    Sent(organization, order)
+    for organization in ORGANIZATIONS
+    for order in (CreateAccount("amber", "EUR"), CreateAccount("birch", "EUR", profile=pending("card-2")))
+]
+"""Accounts that are Ready to begin with, and such that are not yet."""
 POOL: list[Sent | Rules | None] = [
     *[None] * 40,
     *(Sent("acme", action) for action in ACTIONS * 6),
@@ -190,15 +196,21 @@ POOL: list[Sent | Rules | None] = [
 
 
 def histories() -> st.SearchStrategy[History]:
-    """Up to eighty commands, most of the time on accounts that are Ready to begin with.
+    """Up to eighty commands, most of the time on accounts that are Ready to begin with, else on such that are not yet.
 
     Those drawn evenly by a seed reach further; the others are made smaller when they fail.
     """
-    beginnings = st.sampled_from([[], OPENED, OPENED, OPENED])
+    beginnings = st.sampled_from([[], UNPAID, OPENED, OPENED, OPENED])
     small = st.tuples(beginnings, st.lists(st.sampled_from(POOL), min_size=30, max_size=60)).map(
         lambda parts: parts[0] + parts[1]
     )
-    return small | st.integers(min_value=0).map(lambda seed: OPENED + Random(seed).choices(POOL, k=80))  # noqa: S311 - no secret
+    return small | st.integers(min_value=0).map(seeded)
+
+
+def seeded(seed: int) -> History:
+    """Eighty commands; in a third of the histories none of the accounts is Ready to begin with."""
+    random = Random(seed)  # noqa: S311 - no secret
+    return random.choice((OPENED, OPENED, UNPAID)) + random.choices(POOL, k=80)
 
 
 law = settings(max_examples=60, deadline=None)

@@ -78,15 +78,17 @@ def test_a_rebind_ends_the_old_binding_at_the_instant_at_which_the_new_one_begin
 
 
 def test_a_binding_is_named_after_the_place_of_its_event() -> None:
-    lane = amber_pays()
-    assert lane.payer().id == Origin(INSTALLATION, "acme", "command-3", Position("billing.commands", 4, 3)).binding_id(
-        1
-    )
+    """What comes before it: the registration, the end of another binding, nothing."""
 
-    lane.given(BIRCH_PAYS, UNBIND, AMBER_PAYS)
-    assert lane.payer().id == Origin(INSTALLATION, "acme", "command-6", Position("billing.commands", 4, 6)).binding_id(
-        0
-    )
+    def named(sent: int, index: int) -> str:
+        return Origin(INSTALLATION, "acme", f"command-{sent}", Position("billing.commands", 4, sent)).binding_id(index)
+
+    lane = amber_pays()
+    assert lane.payer().id == named(3, 1)
+    lane.given(BIRCH_PAYS)
+    assert lane.payer().id == named(4, 1)
+    lane.given(UNBIND, AMBER_PAYS)
+    assert lane.payer().id == named(6, 0)
 
 
 def test_a_binding_keeps_the_version_of_the_account_that_it_was_established_with() -> None:

@@ -117,6 +117,7 @@ def test_an_account_has_at_most_thirty_two_holds() -> None:
     [refusal] = lane.refused(suspend(hold="case-32"))
 
     assert (refusal.reason, refusal.details) == (Reason.INVALID_DATA, {"path": ""})
+    assert refusal.message == "An account has at most 32 holds, counting the suspensions that are scheduled."
     assert lane.accepted(suspend(hold="case-0")) == []
 
 
@@ -242,6 +243,13 @@ def test_a_reason_that_needs_no_approval_is_released_without(order: ReactivateAc
 
     assert isinstance(released, HoldReleased)
     assert (released.released_by, released.approval) == (actor, None)
+
+
+def test_a_reason_that_needs_no_approval_needs_none_where_nothing_is_held_for_it() -> None:
+    lane = Lane(TRUSTING).given(open_account(), suspend(HoldReason.ADMINISTRATIVE))
+
+    assert lane.reasons(reactivate(reason=HoldReason.NON_PAYMENT, approval=None)) == [Reason.HOLD_NOT_FOUND]
+    assert lane.reasons(reactivate(hold="case-1", approval=None)) == [Reason.HOLD_NOT_FOUND, Reason.APPROVAL_REQUIRED]
 
 
 def test_all_holds_need_approval_when_one_of_them_does() -> None:

@@ -1,10 +1,13 @@
 """Laws about where accounts stand, whatever is asked of them."""
 
+from typing import get_args
+
 from hypothesis import given
 
 from tests.domain.given import HASTY
-from tests.domain.histories import History, Step, histories, known_accounts, law, tell
+from tests.domain.histories import History, Step, histories, known_accounts, law, seeded, tell
 from worker.domain.accounts import Account
+from worker.domain.commands import AccountAction
 from worker.domain.decision import Accepted
 from worker.domain.events import AccountCreated, AccountDeleted, HoldPlaced, HoldReleased, PhaseChanged
 from worker.domain.values import PROFILE_HOLDS, Phase, Rules
@@ -27,6 +30,18 @@ def expected_phase(account: Account, rules: Rules) -> Phase:
     if account.serving and account.serving.is_valid:
         return Phase.READY
     return Phase.PROVISIONING
+
+
+def test_seeded_histories_have_commands_on_accounts_in_every_phase() -> None:
+    """A law says little about what no history comes upon."""
+    found = set()
+    for seed in range(60):
+        for step in tell(seeded(seed)):
+            account = step.before.accounts[step.account] if step.account else None
+            if account and step.command:
+                found.add((account.phase, type(step.command.action)))
+
+    assert found == {(phase, kind) for phase in Phase for kind in get_args(AccountAction)}
 
 
 @law

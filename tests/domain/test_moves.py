@@ -185,6 +185,26 @@ def test_a_move_is_as_large_as_the_setting_allows() -> None:
     lane.accepted(MoveProjects("amber", "birch", ("p1", "p10")))
 
 
+def test_timelines_that_are_too_long_for_one_command_stay_where_they_are() -> None:
+    """Their projects were not even looked up; what else stands against the move is told as well."""
+    lane = three_projects()
+    lane.book.is_overlong = True
+    lane.book.projects.clear()
+    named = ("p1", "p2")
+
+    for order in (MOVE_ALL, replace(MOVE_ALL, projects=named)):
+        [refusal] = lane.refused(order)
+        assert (refusal.reason, refusal.details) == (Reason.MOVE_TOO_LARGE, {"intervalsMax": 100_000})
+        assert refusal.message == "The timelines of these projects are too long for one command. Move them in several."
+    lane.set(Rules(move_projects_max=2))
+    assert lane.refused(MOVE_ALL) == (Refusal(Reason.MOVE_TOO_LARGE, {"limit": 2, "actual": 3}),)
+    assert lane.reasons(MoveProjects("amber", "amber", named, 1)) == [
+        Reason.SAME_ACCOUNT,
+        Reason.MOVE_COUNT_MISMATCH,
+        Reason.MOVE_TOO_LARGE,
+    ]
+
+
 def every_kind() -> Lane:
     """One project for each reason why it cannot move, one that can, and one that nobody knows."""
     lane = two_accounts().given(RegisterProject("never"))

@@ -14,12 +14,12 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.domain.given import HASTY, pending, reactivate
-from tests.domain.histories import ACTIONS, OPENED, ORGANIZATIONS, POOL, History, Sent, Step, histories, tell
+from tests.domain.given import HASTY, reactivate
+from tests.domain.histories import ACTIONS, OPENED, POOL, UNPAID, History, Sent, Step, histories, tell
 from tests.domain.oracle import Oracle
 from tests.domain.test_coverage_of_the_contract import BEFORE_THE_RULES
 from worker.domain.book import Book, Recorded
-from worker.domain.commands import KEEP, Action, CreateAccount, ReactivateAccount
+from worker.domain.commands import KEEP, Action, ReactivateAccount
 from worker.domain.decision import Reason, Rejected
 from worker.domain.due import NOTICES_MAX
 from worker.domain.events import Event, PhaseChanged, ProjectEvent
@@ -56,11 +56,6 @@ NOT_IN_HISTORIES = {
 ROLES = {"account", "source", "target"}
 STANDINGS = {"nobody", "Provisioning", "Ready", "Suspended", "Archived", "deleted"}
 
-UNPAID: History = [
-    Sent(organization, order)
-    for organization in ORGANIZATIONS
-    for order in (CreateAccount("amber", "EUR"), CreateAccount("birch", "EUR", profile=pending("card-2")))
-]
 KINDS = [
     [
         *(action for action in ACTIONS if isinstance(action, kind)),

@@ -1,6 +1,7 @@
 import pytest
 
 from tests.domain.given import (
+    INSTALLATION,
     NO_PROFILE_NEEDED,
     Lane,
     attach,
@@ -15,7 +16,7 @@ from tests.domain.given import (
 )
 from worker.domain.commands import AccountAction, CreateAccount, DetachPaymentProfile, UpdateAccount
 from worker.domain.events import HoldPlaced, HoldReleased, PaymentProfileAttached, PhaseChanged
-from worker.domain.values import HoldReason, InvalidCause, Phase, Rules
+from worker.domain.values import HoldReason, InvalidCause, Origin, Phase, Position, Rules
 
 INVALID, EXPIRED, MISSING = (
     HoldReason.PAYMENT_PROFILE_INVALID,
@@ -45,6 +46,8 @@ def test_an_activated_account_that_loses_its_profile_is_suspended(loss: AccountA
     assert isinstance(placed, HoldPlaced)
     assert (placed.hold.reason, placed.hold.blocks_rebind) == (reason, False)
     assert (placed.hold.placed_by, placed.hold.placed_at) == ("system:billing-worker", minute(2))
+    origin = Origin(INSTALLATION, "acme", "command-2", Position("billing.commands", 4, 2))
+    assert (placed.hold.id, placed.hold.derived) == (origin.hold_id(1), True)
     assert isinstance(suspended, PhaseChanged)
     assert (suspended.entered, suspended.reason, suspended.holds) == (Phase.SUSPENDED, reason, (placed.hold,))
 

@@ -180,6 +180,7 @@ def test_nothing_is_valid_until_an_instant_that_has_come(action: AccountAction, 
 
     [refusal] = lane.refused(action, expected_version=99)
 
+    assert refusal.message == "What is Valid must not be over yet."
     assert (refusal.reason, refusal.details) == (Reason.INVALID_DATA, {"path": path})
 
 

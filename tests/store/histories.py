@@ -150,6 +150,7 @@ def needs_of(batch: list[Command]) -> Needs:
         if isinstance(action, DeleteAccount | ArchiveAccount):
             needs.samples[organization, action.account] = len(batch) * len(PROJECTS)
         if isinstance(action, MoveProjects):
+            needs.is_move = True
             needs.accounts |= {(organization, action.source), (organization, action.target)}
             needs.projects |= {(organization, project) for project in action.projects or ()}
             if action.projects is None:

@@ -1,6 +1,7 @@
 """Rows by the thousand, as batches would have left them."""
 # ruff: noqa: S608  the statements are literals of this file
 
+from collections.abc import Mapping
 from typing import Self
 
 from sqlalchemy import event, text
@@ -65,6 +66,35 @@ async def add_projects(
     for statement in statements:
         values = {"count": count} | ({"account": account} if ":account" in statement else {})
         await connection.execute(text(statement), values)
+
+
+async def add_history(connection: AsyncConnection, account: str, intervals: Mapping[str, int]) -> None:
+    """Projects of acme's, each with so many closed intervals of a minute behind it, that an account pays for now."""
+    of_each = "unnest(CAST(:projects AS text[]), CAST(:intervals AS integer[])) AS each (project, closed)"
+    begun, minute = f"CAST('{BEFORE}' AS timestamptz)", "interval '1 minute'"
+    statements = [
+        f"""
+        INSERT INTO projects (organization, project, lane, sequence, registered_at, locked, at_risk, tombstoned)
+        SELECT 'acme', project, 3, 2 + 2 * closed, {begun}, false, false, false FROM {of_each}
+        """,
+        f"""
+        INSERT INTO bindings (organization, project, since, until, ended, prev_until, prev_ended, binding, account,
+            currency)
+        SELECT 'acme', project, {begun} + n * {minute},
+            CASE WHEN n < closed THEN {begun} + (n + 1) * {minute} ELSE 'infinity' END,
+            CASE WHEN n < closed THEN 'superseded' ELSE 'open' END,
+            CASE WHEN n > 0 THEN {begun} + n * {minute} END, CASE WHEN n > 0 THEN 'superseded' END,
+            gen_random_uuid(), :account, 'EUR'
+        FROM {of_each} CROSS JOIN LATERAL generate_series(0, closed) AS n
+        """,
+        """
+        UPDATE accounts SET active_bindings = active_bindings + cardinality(CAST(:projects AS text[]))
+        WHERE account = :account
+        """,
+    ]
+    values = {"projects": list(intervals), "intervals": list(intervals.values()), "account": account}
+    for statement in statements:
+        await connection.execute(text(statement), {name: values[name] for name in values if f":{name}" in statement})
 
 
 async def add_deleted(connection: AsyncConnection, count: int, *, lane: int = 3, deleted_at: Instant) -> None:

@@ -1,15 +1,25 @@
+import json
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.store import histories as h
-from tests.store.many import Statements, add_account, add_projects
+from tests.store.many import Statements, add_account, add_history, add_projects
 from tests.store.test_book import LANE, load
+from tests.wire.given import BIND, WRITER, reading, structured
 from worker.domain.book import Book
 from worker.domain.commands import Command, MoveProjects
+from worker.domain.moves import INTERVALS_MAX
+from worker.domain.projects import CLOSED_INTERVALS_MAX
 from worker.domain.values import Position
+from worker.lane.deciding import decide_all
+from worker.lane.needs import Incoming, needs_of
+from worker.lane.outcome import Outcome
 from worker.store import book as store
 from worker.store.book import Needs
+from worker.store.due import Due
+from worker.wire.outgoing import Topic
 
 MOST = h.RULES.move_projects_max
 MAIN, SPARE = ("acme", "main"), ("acme", "spare")
@@ -60,4 +70,43 @@ async def test_many_take_no_more_statements_than_one(bound: AsyncConnection, lis
     with Statements(bound) as statements:
         await move(bound, "main", "spare", listed=listed)
 
-    assert statements.count == (3 if listed == 0 else 2) + 1 + 1  # the last checks the constraints
+    looked_up = (3 if listed == 0 else 2) + (listed != 1)  # intervals are counted only where they may be too many
+    assert statements.count == looked_up + 1 + 1  # the last checks the constraints
+
+
+async def decide(connection: AsyncConnection, **data: object) -> tuple[Outcome, Book]:
+    """A move through the lane's deciding, with nothing due."""
+    order = {**BIND, "type": "billing.account.move-projects.v1", "data": {"from": "main", "to": "spare", **data}}
+    record = structured(order)
+    incoming = [Incoming(record, h.instant(1), reading(record))]
+    needs = needs_of(incoming)
+    book = await load(connection, needs.book)
+    outcome = decide_all(WRITER, book, {}, incoming, Due(), defects={}, record_bytes_max=1_000_000)
+    return outcome, book
+
+
+def refusals(outcome: Outcome) -> list[tuple[str, object]]:
+    [result] = [json.loads(record.value or b"") for record in outcome.outgoing]
+    return [(reason["code"], reason["details"]) for reason in result["data"].get("reasons", [])]
+
+
+async def test_a_move_of_more_intervals_than_a_command_may_write_is_refused_before_they_are_read(
+    connection: AsyncConnection,
+) -> None:
+    names = [f"p{n:05}" for n in range(INTERVALS_MAX // CLOSED_INTERVALS_MAX)]
+    for account in ("main", "spare"):
+        await add_account(connection, account)
+    # more than a record carries do not count
+    await add_history(connection, "main", dict.fromkeys(names, CLOSED_INTERVALS_MAX) | {names[0]: 250, "q": 0, "r": 1})
+    too_large = [("MOVE_TOO_LARGE", {"intervalsMax": INTERVALS_MAX})]
+
+    for projects in ([*names, "r"], None):
+        refused, book = await decide(connection, **({"projects": projects} if projects else {}))
+        assert refusals(refused) == too_large
+        assert book.projects == {}
+    moved, _ = await decide(connection, projects=[*names, "q"])
+
+    states = [record.value or b"" for record in moved.outgoing if record.topic is Topic.PAYERS]
+    assert len(states) == len(names) + 1
+    assert sum(map(len, states)) < 32 * 1024 * 1024
+    assert moved.counts["accepted"] == 1

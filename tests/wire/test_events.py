@@ -120,6 +120,8 @@ def test_due_work_is_the_workers_own_and_may_be_for_another_organization() -> No
     assert (envelope["actor"], envelope["organization"]) == ("system:billing-worker", "globex")
     assert (envelope["subject"], envelope["causationid"]) == ("projects/globex/website", "command-1")
     assert envelope["id"] != event(REGISTERED).id
+    assert envelope["correlationid"] == "command-1"
+    assert "traceparent" not in envelope
 
 
 def test_every_event_of_the_rules_has_a_form() -> None:

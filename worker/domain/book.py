@@ -50,6 +50,8 @@ class Book:
     that may be archived or deleted, the first projects in byte order that they pay for, enough that the sample stays
     right whatever the batch does; for one all of whose projects are to move, all of them.
 
+    `is_overlong`: the projects of a move were not looked up, for their timelines are too long for one command.
+
     `progressed` and `tombstoned` are the accounts and projects that changed without an event: how far their notices
     have come, and that their record is removed.
     """
@@ -62,6 +64,7 @@ class Book:
     bound: dict[Key, set[str]] = field(default_factory=dict)
     progressed: set[Key] = field(default_factory=set)
     tombstoned: set[Key] = field(default_factory=set)
+    is_overlong: bool = False
 
     def copy(self) -> "Book":
         """A book to try things in; the values themselves are immutable and shared."""
@@ -75,6 +78,7 @@ class Book:
             bound,
             set(self.progressed),
             set(self.tombstoned),
+            self.is_overlong,
         )
 
     def usage_of(self, account: Key) -> Usage:

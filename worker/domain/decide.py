@@ -87,8 +87,9 @@ def _moved(book: Book, organization: str, action: MoveProjects) -> Moved:
         ids, count = sorted(book.bound[source]), book.usage_of(source).active_bindings
     else:
         ids, count = sorted(action.projects), len(action.projects)
-    projects = [(id_, book.projects[organization, id_]) for id_ in ids]
-    return Moved(book.accounts[source], book.accounts[organization, action.target], projects, count)
+    projects = [] if book.is_overlong else [(id_, book.projects[organization, id_]) for id_ in ids]
+    target = book.accounts[organization, action.target]
+    return Moved(book.accounts[source], target, projects, count, book.is_overlong)
 
 
 def _decide_account(book: Book, command: Command, action: AccountAction, occasion: Occasion) -> Decision:

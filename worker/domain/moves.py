@@ -15,15 +15,24 @@ from worker.domain.values import Binding, Phase
 ITEMS_MAX: Final = 5_000
 """How many projects a refusal lists at the most, first in byte order."""
 
+INTERVALS_MAX: Final = 100_000
+"""How many closed intervals the timelines of the projects may have together: each is written again with its project."""
+
+_OVERLONG = "The timelines of these projects are too long for one command. Move them in several."
+
 
 @value
 class Moved:
-    """What a move is about. `count` is how many projects would move, also where not all of them were looked up."""
+    """What a move is about. `count` is how many projects would move, also where not all of them were looked up.
+
+    `is_overlong`: their timelines have more than INTERVALS_MAX together, so none of them was looked up.
+    """
 
     source: Account | None
     target: Account | None
     projects: Sequence[tuple[str, Project | None]]
     count: int
+    is_overlong: bool = False
 
 
 def move(order: MoveProjects, moved: Moved, expected_version: int | None, occasion: Occasion) -> Decision:
@@ -73,6 +82,8 @@ def _why_not_so_many(moved: Moved, order: MoveProjects, occasion: Occasion) -> t
         refusals += (Refusal(Reason.MOVE_COUNT_MISMATCH, {"expected": order.expected_count, "actual": actual}),)
     if actual > limit:
         refusals += (Refusal(Reason.MOVE_TOO_LARGE, {"limit": limit, "actual": actual}),)
+    elif moved.is_overlong:
+        refusals += (Refusal(Reason.MOVE_TOO_LARGE, {"intervalsMax": INTERVALS_MAX}, _OVERLONG),)
     return refusals
 
 

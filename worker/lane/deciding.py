@@ -1,8 +1,8 @@
 """Deciding a batch in memory: what is due, then each record by the stages of the contract. No clock, no I/O."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from worker.domain.book import Book, Key, Recorded
 from worker.domain.commands import Command
@@ -20,6 +20,9 @@ from worker.wire.outgoing import Outgoing
 from worker.wire.request import Request, Tick, Unreadable, Why
 from worker.wire.results import WrittenResult
 from worker.wire.writer import Writer
+
+Subject: TypeAlias = tuple[bool, str, str]
+"""Whether it is a project, its organization, its id."""
 
 
 class CommandDefect(Exception):  # noqa: N818 - where the program failed, not what kind of failure
@@ -89,9 +92,8 @@ class _Deciding:
             return [self._reject(request, cause, refused, 0, uses_id=not request.key_refusals), copy]
         work = do_due_work(self.book, cause, due, self._touched(request)) if due is not None else NOTHING_DUE
         self.outcome.recorded += work.recorded
-        records = [
-            self.writer.event(cause.by_itself(), entry, index).record for index, entry in enumerate(work.recorded)
-        ]
+        itself = cause.by_itself() if work.recorded else cause
+        records = [self.writer.event(itself, entry, index).record for index, entry in enumerate(work.recorded)]
         recorded: Sequence[Recorded] = ()
         match request:
             case Tick():
@@ -103,14 +105,16 @@ class _Deciding:
             case _ as never:
                 assert_never(never)
         records += [self.writer.payer_tombstone(cause, *project) for project in work.tombstones]
-        return [*records, *self._states(cause, [*work.recorded, *recorded], len(records))]
+        causes = {_subject(entry): itself for entry in work.recorded} | {_subject(entry): cause for entry in recorded}
+        return [*records, *self._states(causes, len(records))]
 
     def _touched(self, request: Request | Tick) -> list[Key]:
         """The accounts whose own due work comes before this command, however much else is due."""
         if isinstance(request, Tick) or request.action is None or request.key_refusals:
             return []  # what is misplaced names accounts of another lane: their due work is that lane's alone
         organization, action = request.organization, request.action
-        projects = [self.book.projects[key] for key in projects_of(organization, action)]
+        named = () if self.book.is_overlong else projects_of(organization, action)
+        projects = [self.book.projects[key] for key in named]
         payers = [(organization, project.open.account) for project in projects if project and project.open]
         return [*accounts_of(organization, action), *payers]
 
@@ -122,7 +126,7 @@ class _Deciding:
         if request.key_refusals:
             return (), [self._reject(request, cause, request.key_refusals, index, uses_id=False)]
         remembered = None if request.dry_run else self.answered.get((request.organization, request.id))
-        if remembered is not None and remembered.content_hash == request.content_hash:
+        if remembered is not None and remembered.is_of(request.content_hash):
             self.outcome.counts["duplicate"] += 1
             return (), [self.writer.repeated(cause, remembered.result, index).record]
         is_new = remembered is None
@@ -181,10 +185,13 @@ class _Deciding:
         account = self.book.accounts[compared[0]] if compared else None
         return account.sequence if account is not None else None
 
-    def _states(self, cause: Cause, recorded: Iterable[Recorded], index: int) -> list[Outgoing]:
-        """Each subject that changed, as it stands after the command; when something falls due for it is noted."""
+    def _states(self, causes: Mapping[Subject, Cause], index: int) -> list[Outgoing]:
+        """Each subject that changed, as it stands after the command; when something falls due for it is noted.
+
+        Its cause is that of its last event: due work is nobody's, also where the command is another organization's.
+        """
         states: list[Outgoing] = []
-        for is_project, organization, id_ in dict.fromkeys(_subject(entry) for entry in recorded):
+        for (is_project, organization, id_), cause in causes.items():
             if is_project:
                 project = self.book.projects[organization, id_]
                 assert project is not None  # noqa: S101 - an event was recorded for it
@@ -203,7 +210,7 @@ class _Deciding:
         return self.writer.dead_letter(item.record, why, item.at, self.record_bytes_max)
 
 
-def _subject(entry: Recorded) -> tuple[bool, str, str]:
+def _subject(entry: Recorded) -> Subject:
     event = entry.event
     if isinstance(event, ProjectEvent):
         return True, entry.organization, event.project

@@ -87,5 +87,7 @@ def _need(needs: Needs, organization: str, action: Action, batch_size: int) -> N
     needs.projects.update(projects_of(organization, action))
     if isinstance(action, DeleteAccount | ArchiveAccount):
         needs.samples[organization, action.account] = batch_size
-    elif isinstance(action, MoveProjects) and action.projects is None:
-        needs.everything.add((organization, action.source))
+    elif isinstance(action, MoveProjects):
+        needs.is_move = True
+        if action.projects is None:
+            needs.everything.add((organization, action.source))

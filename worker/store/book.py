@@ -8,6 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker.domain.book import SAMPLE_MAX, Book, Key, Recorded
 from worker.domain.events import BindingEstablished, BindingReleased, BindingSuperseded, ProjectEvent
+from worker.domain.moves import INTERVALS_MAX
+from worker.domain.projects import CLOSED_INTERVALS_MAX
 from worker.domain.values import Instant, Rules
 from worker.store import accounts, bindings, holds, paid, phases, projects
 
@@ -17,17 +19,19 @@ class Needs:
     """What a batch touches.
 
     `samples`: of accounts that may be archived or deleted, how many projects may leave before. `everything`: accounts
-    all of whose projects may move; if others may leave before, `samples` says how many.
+    all of whose projects may move; if others may leave before, `samples` says how many. `is_move`: the projects are
+    those of one move, which is refused if their timelines are too long for one command.
     """
 
     accounts: set[Key] = field(default_factory=set)
     projects: set[Key] = field(default_factory=set)
     samples: dict[Key, int] = field(default_factory=dict)
     everything: set[Key] = field(default_factory=set)
+    is_move: bool = False
 
 
 async def load(connection: AsyncConnection, needs: Needs, installation: UUID, rules: Rules) -> Book:
-    """The book for a batch: two statements, a third if an account's projects have to be looked up.
+    """The book for a batch: two statements, a third if an account's projects have to be looked up, one more to count.
 
     Whatever was asked for is in it, None if it does not exist; so is whoever pays for the projects now. Of an account
     with more projects than may move at once, `bound` is cut after the first in byte order: one more than may move.
@@ -37,7 +41,11 @@ async def load(connection: AsyncConnection, needs: Needs, installation: UUID, ru
     most |= {key: max(SAMPLE_MAX, rules.move_projects_max + 1) + needs.samples.get(key, 0) for key in needs.everything}
     await paid.load(connection, book, most)
     moving = {(key[0], project) for key in needs.everything for project in book.bound[key]}
-    await projects.load(connection, book, needs.projects | moving)
+    wanted = needs.projects | moving
+    if needs.is_move and len(wanted) * CLOSED_INTERVALS_MAX > INTERVALS_MAX:
+        book.is_overlong = await projects.carry_more_than(connection, wanted, INTERVALS_MAX)
+    if not book.is_overlong:
+        await projects.load(connection, book, wanted)
     payers = {
         (project.organization, project.open.account)
         for project in book.projects.values()

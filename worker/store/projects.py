@@ -65,6 +65,19 @@ _LOAD = text(
     ) AS intervals
     """
 )
+_COUNT = text(
+    f"""
+    SELECT count(*) FROM (
+        SELECT FROM {unnest(_KEY)} AS asked (organization, project)
+        CROSS JOIN LATERAL (
+            SELECT FROM bindings AS b
+            WHERE b.organization = asked.organization AND b.project = asked.project AND b.ended <> 'open'
+            LIMIT {CLOSED_INTERVALS_MAX}
+        ) AS carried
+        LIMIT :most
+    ) AS counted
+    """
+)
 # All that binding changes, in one round trip. Rows are added only when all are closed that the batch closes: that is
 # what the sum in the last line waits for.
 _SAVE = text(
@@ -112,6 +125,12 @@ async def load(connection: AsyncConnection, book: Book, keys: Collection[Key]) -
     """Put these projects into the book, with who pays now and the last that paid before."""
     book.projects.update(dict.fromkeys(keys))
     book.projects.update(await _read(connection, keys))
+
+
+async def carry_more_than(connection: AsyncConnection, keys: Collection[Key], intervals: int) -> bool:
+    """Whether the timelines of these projects have more closed intervals together. Counts no further than that."""
+    parameters = by_column(_KEY, list(keys)) | {"most": intervals + 1}
+    return bool((await connection.execute(_COUNT, parameters)).scalar_one() > intervals)
 
 
 async def read(connection: AsyncConnection, key: Key) -> Project | None:

@@ -50,8 +50,12 @@ class Cause:
         return bytes(dumps(shared)[1:-1])
 
     def by_itself(self) -> "Cause":
-        """The same for due work, which nobody asked for by name."""
-        return replace(self, actor=SYSTEM_ACTOR)
+        """The same for due work, which nobody asked for by name.
+
+        It may be another organization's than the command's: nothing that the publisher chose goes along but the
+        command's id, which the contract names.
+        """
+        return replace(self, actor=SYSTEM_ACTOR, correlation_id=self.origin.command, traceparent=None)
 
 
 def to_ms(at: Instant) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from aiokafka import ConsumerRecord
 
 from tests.lane.oracle.envelopes import Json
-from tests.lane.oracle.lane import Happened, Lane, place_of
+from tests.lane.oracle.lane import CAUSE, Happened, Lane, place_of
 from tests.lane.oracle.names import Names
 from tests.lane.oracle.topics import Topics
 from tests.system.settling import until
@@ -165,7 +165,10 @@ class Comparison:
         if not differences:  # a result repeats the ids of events
             kept = names.scratch() if is_dry else names
             differences = kept.differences(expected["results"], found["results"], " results")
-        states = [{"subject": state["subject"], "data": state["data"]} for state in _of(organization, outputs.states)]
+        states = [
+            {"subject": state["subject"], "data": state["data"]} | {name: state.get(name) for name in CAUSE}
+            for state in _of(organization, outputs.states)
+        ]
         return differences + names.differences(happened.states.get(organization, []), states, " states")
 
     def _learn(self, event: Json) -> None:
@@ -197,8 +200,7 @@ def _of(organization: str, messages: list[Json]) -> list[Json]:
 
 
 def _as_expected(message: Json) -> Json:
-    names = ("organization", "time", "actor", "causationid", "correlationid", "traceparent", "type", "subject")
-    return {name: message.get(name) for name in (*names, "sequence", "id", "data")}
+    return {name: message.get(name) for name in (*CAUSE, "type", "subject", "sequence", "id", "data")}
 
 
 def _result(data: Json, expected: list[Json]) -> Json:

@@ -45,6 +45,10 @@ def place_of(record: ConsumerRecord) -> str:
     return f"{record.partition}/{record.offset}"
 
 
+CAUSE = ("organization", "time", "actor", "causationid", "correlationid", "traceparent")
+"""The attributes that an event shares with whatever else its cause brings about, and with its subject's state."""
+
+
 class Lane:
     """One partition: its latest instant, its organizations, and the ids that they have used up."""
 
@@ -76,8 +80,10 @@ class Lane:
         if envelope["type"] != TICK:
             self.answer(happened, envelope)
         for organization, events in happened.events.items():
-            subjects = dict.fromkeys(event["subject"] for event in events)
-            happened.states[organization] = [self.state(subject) for subject in subjects]
+            lasts = {event["subject"]: event for event in events}
+            happened.states[organization] = [
+                self.state(subject) | {name: last[name] for name in CAUSE} for subject, last in lasts.items()
+            ]
         return happened
 
     def do_what_is_due(self, happened: Happened, envelope: Json) -> None:
@@ -85,9 +91,7 @@ class Lane:
             oracle = self.organizations[organization]
             oracle.rules = self.rules
             events = oracle.tick(happened.at)
-            itself = {"id": envelope["id"], "actor": SYSTEM}
-            self.tell(happened, itself, organization, events)
-            happened.by_itself |= {event["subject"]: cause(happened, itself, organization) for event in events}
+            self.tell(happened, {"id": envelope["id"], "actor": SYSTEM}, organization, events)
             happened.tombstones += [(organization, project) for project in oracle.tombstones()]
 
     def answer(self, happened: Happened, envelope: Json) -> None:
