@@ -35,6 +35,27 @@ COMMANDS: Final = {
     "account": Entry("worker.cli.commands.questions", "account", "Show an account as it stands."),
     "projects": Entry("worker.cli.commands.questions", "projects", "List the projects that an account pays for."),
     "lanes": Entry("worker.cli.commands.questions", "lanes", "Show how far each partition of commands has come."),
+    "verify": Entry(
+        "worker.cli.commands.recovering",
+        "verify",
+        "Prove that the records of the system agree, and tell a digest of what they say.",
+    ),
+    "republish": Entry(
+        "worker.cli.commands.recovering",
+        "republish",
+        "Publish again what the journal keeps: a range, an organization, a subject, or all of it.",
+    ),
+    "dead-letters": Entry(
+        "worker.cli.commands.letters",
+        "dead_letters",
+        "Look after records that could not be read: requeue them after an edit, or discard them.",
+    ),
+    "replay": Entry(
+        "worker.cli.commands.recovering",
+        "replay",
+        "Read commands again: for their answers, or to see what would be decided now.",
+    ),
+    "rebuild": Entry("worker.cli.commands.recovering", "rebuild", "Make an empty database what the topics say."),
     "schemas": Entry(
         "worker.cli.commands.messages", "schemas", "List the types of messages, or print the JSON Schema of one."
     ),

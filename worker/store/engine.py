@@ -51,12 +51,14 @@ def create_engine(  # noqa: PLR0913  the limits
     lock_seconds_max: float = 10.0,
     idle_in_transaction_seconds_max: float = 30.0,
     by_key: bool = True,
+    search_path: str | None = None,
     server_limits: Mapping[str, str] | None = None,
 ) -> AsyncEngine:
     """An engine for `postgresql+asyncpg://` URLs; connects when first used.
 
-    `by_key` is for statements that find their rows by key; turn it off for reports over whole tables.
-    `server_limits` are the server's own time limits (`limits`).
+    `search_path` is a schema other than the role's own, as it is written in SQL. `by_key` is for statements that find
+    their rows by key; turn it off for reports over whole tables. `server_limits` are the server's own time limits
+    (`limits`).
     """
     settings = {
         "application_name": application_name,
@@ -68,6 +70,8 @@ def create_engine(  # noqa: PLR0913  the limits
         **_KEEPALIVE,
         **(PLANNING if by_key else {"jit": "off"}),
     }
+    if search_path is not None:
+        settings["search_path"] = search_path
     settings |= server_limits or {}
     return create_async_engine(
         url,
