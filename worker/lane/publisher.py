@@ -8,11 +8,12 @@ from typing import Protocol
 from uuid import UUID
 
 from aiokafka import AIOKafkaProducer, OffsetAndMetadata, TopicPartition
-from aiokafka.errors import IllegalOperation, KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import IllegalOperation, UnknownTopicOrPartitionError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
 from worker.broker import clients
+from worker.broker.transactions import drop_what_is_refused, failure_of, let_go
 from worker.domain.value import value
 from worker.failpoints import Failpoint, pass_by
 from worker.settings import Settings
@@ -76,7 +77,7 @@ class TransactionalPublisher:
         self._deadline_seconds = settings.publishing.transaction_seconds_max
         self._metadata = ""
         self._producer = clients.producer(settings.kafka, transactional_id=f"{installation}-{lane}")
-        _drop_what_is_refused(self._producer)
+        drop_what_is_refused(self._producer)
 
     async def start(self) -> None:
         """Fences the lane's former producer and ends its transaction, if one is open."""
@@ -94,7 +95,7 @@ class TransactionalPublisher:
                 return await self._publish(handovers)
         except IllegalOperation as error:
             # Whoever sends into a transaction that has failed is told only that; why, whoever waits for its end.
-            raise (_failure_of(self._producer) or error) from None
+            raise (failure_of(self._producer) or error) from None
 
     async def _publish(self, handovers: Sequence[Handover]) -> int:
         last = handovers[-1]
@@ -113,7 +114,7 @@ class TransactionalPublisher:
     async def stop(self) -> None:
         """Lets go without waiting for what an unhealthy producer may never deliver."""
         await let_go(self._producer)
-        _failure_of(self._producer)
+        failure_of(self._producer)
 
 
 class AtLeastOncePublisher:
@@ -197,30 +198,6 @@ def _look_at(sent: "asyncio.Future[RecordMetadata]") -> None:
         sent.exception()
 
 
-def _drop_what_is_refused(producer: AIOKafkaProducer) -> None:
-    """Have nothing sent to a log that was not added to the transaction because the broker refuses some of them.
-
-    aiokafka forgets that these batches waited for that, and sends them. A broker in whose log the transaction before
-    is not ended yet takes them for a part of it: horizons were committed without their events.
-    """
-    transaction, batches = producer._txn_manager, producer._message_accumulator._batches  # noqa: SLF001
-    fail = transaction.error_transaction
-
-    def drop_and_fail(error: KafkaError) -> None:
-        for log in transaction.partitions_to_add():
-            for batch in batches.pop(log, ()):
-                batch.failure(error)
-        fail(error)
-
-    transaction.error_transaction = drop_and_fail
-
-
-def _failure_of(producer: AIOKafkaProducer) -> BaseException | None:
-    """What the producer's transaction has failed of, if it has."""
-    ended = producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001
-    return ended.exception() if ended is not None and ended.done() and not ended.cancelled() else None
-
-
 @asynccontextmanager
 async def _limit(seconds: float, what: str) -> AsyncIterator[None]:
     """No longer than so many seconds. Raises TimeoutError that says what did not come about."""
@@ -229,20 +206,3 @@ async def _limit(seconds: float, what: str) -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise TimeoutError(f"not {what} within {seconds:g} s") from None
-
-
-async def let_go(producer: AIOKafkaProducer, seconds: float = 2) -> None:
-    """Stop a producer that may be beyond stopping."""
-    try:
-        async with asyncio.timeout(seconds):
-            await producer.stop()
-    except (TimeoutError, KafkaError, OSError):
-        # Waiting longer would hold up the lane; its sockets go with it.
-        await _abandon(producer)
-
-
-async def _abandon(producer: AIOKafkaProducer) -> None:
-    sender = producer._sender.sender_task  # noqa: SLF001 - no public way to end a producer that cannot flush
-    if sender is not None:
-        sender.cancel()
-    await producer.client.close()
