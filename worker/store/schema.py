@@ -39,12 +39,18 @@ async def current_revision(connection: AsyncConnection) -> str | None:
     return await connection.run_sync(_revision)
 
 
-async def upgrade(url: str, on_progress: Callable[[str], None] = lambda _: None, *, to: str = "head") -> None:
+async def upgrade(
+    url: str,
+    on_progress: Callable[[str], None] = lambda _: None,
+    *,
+    to: str = "head",
+    search_path: str | None = None,
+) -> None:
     """Bring the database to a revision, in one transaction; whoever comes second waits and finds it done.
 
-    `on_progress` is told every revision that was applied.
+    `on_progress` is told every revision that was applied. `search_path` is another schema than the role's own.
     """
-    await _run(url, on_progress, lambda config: command.upgrade(config, to))
+    await _run(url, on_progress, lambda config: command.upgrade(config, to), search_path)
 
 
 async def downgrade(url: str, on_progress: Callable[[str], None] = lambda _: None, *, to: str = "base") -> None:
@@ -52,9 +58,18 @@ async def downgrade(url: str, on_progress: Callable[[str], None] = lambda _: Non
     await _run(url, on_progress, lambda config: command.downgrade(config, to))
 
 
-async def _run(url: str, on_progress: Callable[[str], None], action: Callable[[Config], None]) -> None:
+async def _run(
+    url: str,
+    on_progress: Callable[[str], None],
+    action: Callable[[Config], None],
+    search_path: str | None = None,
+) -> None:
     engine = create_engine(
-        url, application_name="billing-worker migrate", command_seconds_max=_MIGRATE_SECONDS_MAX, by_key=False
+        url,
+        application_name="billing-worker migrate",
+        command_seconds_max=_MIGRATE_SECONDS_MAX,
+        by_key=False,
+        search_path=search_path,
     )
 
     def migrate(connection: Connection) -> None:

@@ -1,0 +1,201 @@
+"""Commands decided anew in an empty schema beside the live one, by this release: the lane's own code, nobody published.
+
+It begins where a lane began, since what a command does hangs on all before it.
+"""
+
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from worker.broker import clients
+from worker.domain.values import Rules
+from worker.lane.batch import Standing, settle
+from worker.lane.kafka import KafkaTopics
+from worker.lane.parts import Parts
+from worker.lane.publisher import TopicNames
+from worker.recovery.progress import Bar, Pace
+from worker.recovery.replay.scope import Scope, Stretch, pages, stretches_of
+from worker.settings import Settings
+from worker.store import installation, lanes, rules, schema
+from worker.store.database import PostgresDatabase
+from worker.store.engine import create_engine
+from worker.store.installation import Installation
+from worker.wire.writer import Writer
+
+SCHEMA: Final = "replay_scratch"
+ROOM_MIN: Final = 50_000
+"""With less room in the journal than for so many offsets, more is made."""
+
+_STATEMENT_SECONDS_MAX: Final = 3600.0
+_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended('billing-worker replay', 0))")
+_LIVE = text("SELECT current_schema()")
+_BE = text("UPDATE installation SET id = :id, commands_topic = :topic, partitions = :partitions")
+
+
+class Refused(Exception):  # noqa: N818  it is the order that is
+    """Why commands are not decided anew, for whoever asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A lane to decide anew, from where it began, and the rules by which it was decided: in order, by first offset."""
+
+    stretch: Stretch
+    began: int
+    rules: Sequence[tuple[int, Rules]]
+
+    def cut(self, records: Sequence[ConsumerRecord]) -> Iterator[tuple[Rules, Sequence[ConsumerRecord]]]:
+        """The records in pieces that were decided by the same rules."""
+        edges = [offset for offset, _ in self.rules]
+        rest = list(records)
+        while rest:
+            place = bisect_right(edges, rest[0].offset)
+            end = edges[place] if place < len(edges) else None
+            piece = [record for record in rest if end is None or record.offset < end]
+            yield self.rules[max(0, place - 1)][1], piece
+            rest = rest[len(piece) :]
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """Both schemas, and what is to be decided in the one as it was in the other."""
+
+    settings: Settings
+    scope: Scope
+    live: AsyncEngine
+    live_schema: str
+    own: AsyncEngine
+    consumer: AIOKafkaConsumer
+    installation: Installation
+    lanes: Sequence[Lane]
+
+    @property
+    def topic(self) -> str:
+        """The commands that were decided."""
+        return self.installation.commands_topic or self.settings.topics.commands
+
+    @property
+    def total(self) -> int:
+        """How many offsets there are to decide, at the most."""
+        return sum(lane.stretch.last - lane.stretch.first for lane in self.lanes)
+
+    async def decide(self, bar: Bar, pace: Pace) -> None:
+        """Decide every lane from its beginning."""
+        for lane in self.lanes:
+            bar.say(f"lane {lane.stretch.lane}")
+            await self._decide(lane, bar, pace)
+
+    async def _decide(self, lane: Lane, bar: Bar, pace: Pace) -> None:
+        number = lane.stretch.lane
+        database = self._parts(lane.rules[0][1]).database
+        row, due_at = await database.take_lane(number, first_offset=lane.stretch.first)
+        standing, room_until, reached = Standing(row, due_at), row.next_offset, lane.stretch.first
+        async for page in pages(self.consumer, self.topic, lane.stretch):
+            if page[-1].offset + ROOM_MIN > room_until:
+                room_until = await database.make_room(number, standing.row.next_offset)
+            for rules_, records in lane.cut(page):
+                async with aclosing(settle(self._parts(rules_), standing, records)) as settled:
+                    async for standing, _ in settled:  # noqa: B007 - the last one is where the next piece begins
+                        pass
+            bar.advance(page[-1].offset + 1 - reached)
+            reached = page[-1].offset + 1
+            await pace.keep(len(page))
+
+    def _parts(self, rules_: Rules) -> Parts:
+        names, own_id = TopicNames(self.settings), self.installation.id
+        return Parts(
+            settings=self.settings,
+            database=PostgresDatabase(self.own, own_id, rules_),
+            topics=KafkaTopics(self.settings, names, own_id),
+            installation=own_id,
+            partitions=self.installation.partitions or self.settings.topics.partitions,
+            names=names,
+            writer=Writer(own_id, self.settings.publishing.source),
+        )
+
+
+@asynccontextmanager
+async def scratch(
+    settings: Settings, scope: Scope, on_progress: Callable[[str], None], *, with_rules_of_now: bool, is_kept: bool
+) -> AsyncIterator[Scratch]:
+    """An empty schema beside the live one, gone in the end unless it is kept. Raises Refused.
+
+    A run that was killed has left its own behind: the next one begins with dropping it.
+    """
+    live = _engine(settings, settings.database.url)
+    owner = _engine(settings, settings.database.owner_url or settings.database.url)
+    own = _engine(settings, settings.database.owner_url or settings.database.url, SCHEMA)
+    try:
+        async with owner.connect() as guard, clients.consuming(settings.kafka) as consumer:
+            autocommit = await guard.execution_options(isolation_level="AUTOCOMMIT")
+            if not (await autocommit.execute(_LOCK)).scalar_one():
+                raise Refused("Somebody else is replaying into the scratch schema of this database.")
+            async with live.connect() as connection:
+                declared = await installation.read(connection)
+                live_schema: str = (await connection.execute(_LIVE)).scalar_one()
+                found = await _lanes(connection, consumer, settings, scope, declared, with_rules_of_now)
+            await _make(autocommit, settings, on_progress)
+            async with own.begin() as connection:
+                await connection.execute(
+                    _BE,
+                    {"id": declared.id, "topic": declared.commands_topic, "partitions": declared.partitions},
+                )
+            yield Scratch(settings, scope, live, live_schema, own, consumer, declared, found)
+            if not is_kept:
+                await own.dispose()
+                await autocommit.execute(text(f"DROP SCHEMA {SCHEMA} CASCADE"))
+    finally:
+        for engine in (own, owner, live):
+            await engine.dispose()
+
+
+def _engine(settings: Settings, url: str, search_path: str | None = None) -> AsyncEngine:
+    return create_engine(
+        url,
+        application_name="billing-worker replay",
+        connections_max=2,
+        command_seconds_max=_STATEMENT_SECONDS_MAX,
+        idle_in_transaction_seconds_max=_STATEMENT_SECONDS_MAX,
+        lock_seconds_max=settings.database.command_timeout_seconds,
+        search_path=search_path,
+    )
+
+
+async def _make(owner: AsyncConnection, settings: Settings, on_progress: Callable[[str], None]) -> None:
+    await owner.execute(text(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"))
+    await owner.execute(text(f"CREATE SCHEMA {SCHEMA}"))
+    await schema.upgrade(settings.database.owner_url or settings.database.url, on_progress, search_path=SCHEMA)
+
+
+async def _lanes(
+    connection: AsyncConnection,
+    consumer: AIOKafkaConsumer,
+    settings: Settings,
+    scope: Scope,
+    declared: Installation,
+    with_rules_of_now: bool,  # noqa: FBT001
+) -> list[Lane]:
+    """What was decided of the lanes that are asked for, from their beginnings on."""
+    topic = declared.commands_topic or settings.topics.commands
+    positions = {lane.partition: lane.next_offset for lane in await lanes.read_all(connection)}
+    from_the_beginning = Scope(lanes=scope.lanes, until=scope.until)
+    found = []
+    for stretch in await stretches_of(consumer, topic, from_the_beginning, positions):
+        in_force = await rules.read_all(connection, stretch.lane)
+        began = in_force[0][0] if in_force else stretch.first
+        if stretch.first > began:
+            msg = (
+                f"Lane {stretch.lane} began at offset {began}, but its log starts at {stretch.first}: the commands "
+                "before are gone, and with them what the others stood on. How long they stay is the topic's retention."
+            )
+            raise Refused(msg)
+        if with_rules_of_now or not in_force:
+            in_force = [(began, settings.rules.as_rules())]
+        found.append(Lane(Stretch(stretch.lane, max(began, stretch.first), stretch.last), began, in_force))
+    return found
