@@ -34,9 +34,9 @@ _MOVE_WITHOUT_POSITION = Patch(
 )
 _TAKE_WITHOUT_LOCK = Patch(
     "store/database.py",
-    "            lane = await lanes.take(connection, partition, first_offset=first_offset)\n",
+    "            lane = await lanes.take(connection, partition, first_offset=first_offset, above=above)\n",
     "            seen = await lanes.read(connection, partition)\n"
-    "            lane = await lanes.take(connection, partition, first_offset=first_offset)\n"
+    "            lane = await lanes.take(connection, partition, first_offset=first_offset, above=above)\n"
     "            if seen is not None:\n"
     "                import dataclasses\n"
     "                lane = dataclasses.replace(seen, epoch=lane.epoch)\n",
@@ -71,7 +71,7 @@ MUTANTS = {
                 "lane/takeover.py",
                 "        lane = await _publish_journal(parts, publisher, lane, watermark)\n",
                 "        lane = await _publish_journal(parts, publisher, lane, watermark)\n"
-                "        told = await parts.topics.group_offset(partition)\n"
+                "        told = (await parts.topics.group_offset(partition)).offset\n"
                 "        lane = replace(lane, next_offset=max(lane.next_offset, told))\n",
             ),
             _MOVE_WITHOUT_POSITION,
@@ -107,7 +107,7 @@ MUTANTS = {
             ),
         ],
         scenarios.a_worker_killed_before_commit,
-        caught_by="E6",
+        caught_by=WATCHER,
     ),
     # There is no id to poll by: the journal's order is the log's. What such a poller does wrong is to believe that
     # nothing comes any more behind what it sees, so this one looks before it waits for the transaction in flight.
@@ -115,11 +115,11 @@ MUTANTS = {
         [
             Patch(
                 "lane/takeover.py",
-                "            lane, due_at = await _take(parts, partition, epoch, first_offset)\n",
+                "            lane, due_at = await _take(parts, partition, epoch, first_offset, watermark)\n",
                 "            first = watermark.offset if watermark else 0\n"
                 "            polled = parts.database.journal(partition, first, 2**62, rows_max=JOURNAL_ROWS_MAX)\n"
                 "            polled = [rows async for rows in polled] if known else []\n"
-                "            lane, due_at = await _take(parts, partition, epoch, first_offset)\n",
+                "            lane, due_at = await _take(parts, partition, epoch, first_offset, watermark)\n",
             ),
             Patch(
                 "lane/takeover.py",
@@ -208,7 +208,7 @@ MUTANTS = {
                 "                metrics.FENCED.inc()\n"
                 '                self.progress.set(LaneState.FENCED, "another worker owns the lane")\n'
                 "                return\n",
-                "            except Fenced:\n                epoch = None\n",
+                "            except Fenced:\n                self._epoch = None\n",
             )
         ],
         scenarios.a_worker_that_is_not_told_that_its_lanes_are_gone,

@@ -108,7 +108,10 @@ async def a_worker_killed_before_commit(deployment: Deployment, around: Around) 
         await asyncio.to_thread(heir.wait_ready)
         sent += await bind(deployment, first=BINDS, count=10)
         await answered(deployment)
+        caught_up = heir.said("database_older")
     await judged(deployment, sent)
+    if caught_up:
+        raise Noticed(f"the topics knew of what no transaction had brought about: {caught_up}")
 
 
 async def a_zombie_between_commit_and_publishing(deployment: Deployment, around: Around) -> None:
