@@ -1,3 +1,4 @@
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
@@ -19,6 +20,7 @@ from worker.domain.commands import (
 )
 from worker.domain.values import Approval, HoldReason, NoticeKind, Notices
 from worker.store import lanes, queries
+from worker.store.engine import create_engine
 
 
 def hour(n: float) -> datetime:
@@ -187,3 +189,29 @@ async def test_whoever_reads_cannot_write(engine: AsyncEngine) -> None:
     async with queries.reading(engine) as connection:
         with pytest.raises(DBAPIError, match="read-only"):
             await connection.execute(text("UPDATE lanes SET epoch = 9"))
+
+
+async def test_an_answer_waits_for_a_migration_that_writes_a_table_anew(database_url: str) -> None:
+    migrating, asking = create_engine(database_url), create_engine(database_url)
+    async with migrating.begin() as connection:
+        await lanes.take(connection, 0, first_offset=0)
+
+    async def lanes_seen() -> int:
+        async with queries.reading(asking) as reader:
+            return len(await queries.lanes(reader))
+
+    async with migrating.begin() as connection:
+        await connection.execute(text("ALTER TABLE lanes ALTER COLUMN stopped TYPE varchar(2000)"))
+        answer = asyncio.create_task(lanes_seen())
+        await until_somebody_waits(connection)
+
+    assert await answer == 1, "to a snapshot from before the table was written anew it is empty"
+    await migrating.dispose()
+    await asking.dispose()
+
+
+async def until_somebody_waits(connection: AsyncConnection) -> None:
+    async with asyncio.timeout(20):
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        while not (await connection.execute(waiting)).scalar_one():  # noqa: ASYNC110 - only asking tells
+            await asyncio.sleep(0.02)

@@ -22,6 +22,9 @@ from worker.store.phases import PhaseInterval
 PROJECTS_MAX: Final = 1_000
 """How many projects are listed at once unless told otherwise."""
 
+_WAIT_FOR_MIGRATIONS = text(
+    "LOCK TABLE installation, lanes, accounts, holds, phases, projects, bindings IN ACCESS SHARE MODE"
+)
 _COMPLETE_THROUGH = "(SELECT latest_at FROM lanes WHERE partition = :lane)"
 _PAID = "b.project, b.binding::text, b.currency, b.since, nullif(b.until, 'infinity')"
 _THROUGH = text(f"SELECT {_COMPLETE_THROUGH}")
@@ -166,9 +169,14 @@ class Phases:
 
 @asynccontextmanager
 async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection whose answers are all from one moment, and which cannot write."""
+    """A connection whose answers are all from one moment, and which cannot write.
+
+    It waits for migrations before it looks: a table that is written anew is empty to whoever looked before that.
+    """
     async with engine.connect() as connection:
-        yield await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        reader = await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        await reader.execute(_WAIT_FOR_MIGRATIONS)  # a statement without a snapshot of its own
+        yield reader
 
 
 async def payer(
