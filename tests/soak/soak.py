@@ -170,8 +170,20 @@ async def _settle(deployment: Deployment, seen: Seen) -> None:
     async def are_past() -> bool:
         return _are_past(seen, moment)
 
-    await until(are_past, "every lane has caught up", HEALED_SECONDS_MAX)
+    try:
+        await until(are_past, "every lane has caught up", HEALED_SECONDS_MAX)
+    except AssertionError as late:
+        raise AssertionError(f"{late}; at {moment} {await _how_it_stands(deployment, seen)}") from None
     await until(lambda: _is_published(deployment), "everything is published", HEALED_SECONDS_MAX)
+
+
+async def _how_it_stands(deployment: Deployment, seen: Seen) -> str:
+    """Each lane's row, what its horizon tells whoever reads it now, and what those who read all the time have heard."""
+    rows = await deployment.rows("SELECT partition, next_offset, latest_at, stopped FROM lanes ORDER BY partition")
+    told = {record.key: record.value for record in await deployment.read("horizons")}
+    heard = {key.decode(): str(at) for key, at in seen.horizons.items()}
+    lanes = [tuple(map(str, row)) for row in rows]
+    return f"lanes: {lanes}; told: {told}; heard: {heard}; {seen.reconnects} reconnects"
 
 
 async def _is_published(deployment: Deployment) -> bool:

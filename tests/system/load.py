@@ -18,6 +18,7 @@ from tests.system.deployment import HEADERS, Deployment
 from tests.system.settling import until
 from tests.system.traffic import traffic
 from worker.broker import clients
+from worker.broker.transactions import let_go
 
 ORGANIZATIONS = tuple(f"org-{number}" for number in range(9))
 ROUND_SECONDS = 0.02
@@ -27,6 +28,7 @@ ACKNOWLEDGED_SECONDS_MAX = 5.0
 END_SECONDS_MAX = 10.0
 """How long the end waits for the last acknowledgements; what is missing by then stays unknown."""
 COMMANDS_MAX = 10_000_000
+LET_GO_SECONDS = 1.0
 
 Command = tuple[str, bytes]
 
@@ -85,7 +87,7 @@ class Load:
                     await self._publish_with(producer)
             finally:
                 self._give_up()
-                await _let_go(producer)
+                await let_go(producer, LET_GO_SECONDS)
             await asyncio.sleep(ROUND_SECONDS)
 
     def end(self) -> None:
@@ -177,14 +179,3 @@ def _look_at(future: asyncio.Future[object]) -> None:
     """An error that nobody waits for any more is no news."""
     if not future.cancelled():
         future.exception()
-
-
-async def _let_go(producer: AIOKafkaProducer, seconds: float = 1) -> None:
-    """Stop a producer that may be beyond stopping."""
-    try:
-        async with asyncio.timeout(seconds):
-            await producer.stop()
-    except (TimeoutError, KafkaError, OSError):
-        if (sender := producer._sender.sender_task) is not None:  # noqa: SLF001 - no public way to abandon a producer
-            sender.cancel()
-        await producer.client.close()

@@ -27,8 +27,8 @@ OUTPUT = ("account_events", "binding_events", "command_results", "accounts", "pa
 
 POLL_MS = 100
 RECONNECT_SECONDS = 0.2
-QUIET_SECONDS_MAX = 10.0
-"""A subscriber that heard nothing for so long connects anew: its client may be stuck after a fault."""
+LISTEN_SECONDS_MAX = 15.0
+"""After so long a subscriber connects anew: after a fault its client may be stuck, with one partition of many only."""
 
 ASK_SECONDS = 0.05
 ANSWERS_MAX = 2_000
@@ -119,14 +119,13 @@ class Seen:
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen(self, consumer: AIOKafkaConsumer, view: View) -> None:
-        """Until asked to stop, or nothing was heard for a while."""
+        """Until asked to stop, or for a while."""
         clock = asyncio.get_running_loop().time
-        heard = clock()
-        while not self._stop.is_set() and clock() < heard + QUIET_SECONDS_MAX:
-            if await self._receive(consumer, view):
-                heard = clock()
+        until = clock() + LISTEN_SECONDS_MAX
+        while not self._stop.is_set() and clock() < until:
+            await self._receive(consumer, view)
 
-    async def _receive(self, consumer: AIOKafkaConsumer, view: View) -> bool:
+    async def _receive(self, consumer: AIOKafkaConsumer, view: View) -> None:
         batches = await consumer.getmany(timeout_ms=POLL_MS)
         for log, records in batches.items():
             seen = view.logs[log]
@@ -134,7 +133,6 @@ class Seen:
                 seen.append(record.offset, identity_of(record), digest_of(record))
             if view is self.committed:
                 self._learn(log.topic, records)
-        return bool(batches)
 
     def _learn(self, topic: str, records: list[ConsumerRecord]) -> None:
         """What one can ask about: projects, and through which instant answers are final."""

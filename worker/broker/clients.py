@@ -7,10 +7,12 @@ from typing import Any, Literal
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
+from worker.broker.closing import close_to_the_end, ended
 from worker.broker.records import read_any_batch
 from worker.settings import Kafka
 
 read_any_batch()
+close_to_the_end()
 
 RETRY_BACKOFF_MS = 5
 """A transaction begun right after another waits this long for its markers; at the default of 100 ms that is felt."""
@@ -70,7 +72,7 @@ async def consuming(kafka: Kafka, *, isolation: Isolation = "read_committed") ->
         await client.start()
         yield client
     finally:
-        await client.stop()
+        await ended(client.stop())
 
 
 def admin(kafka: Kafka) -> AIOKafkaAdminClient:

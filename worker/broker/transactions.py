@@ -5,6 +5,8 @@ import asyncio
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from worker.broker.closing import ended
+
 
 def drop_what_is_refused(producer: AIOKafkaProducer) -> None:
     """Have nothing sent to a log that was not added to the transaction because the broker refuses some of them.
@@ -26,22 +28,18 @@ def drop_what_is_refused(producer: AIOKafkaProducer) -> None:
 
 def failure_of(producer: AIOKafkaProducer) -> BaseException | None:
     """What the producer's transaction has failed of, if it has."""
-    ended = producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001
-    return ended.exception() if ended is not None and ended.done() and not ended.cancelled() else None
+    end = producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001
+    return end.exception() if end is not None and end.done() and not end.cancelled() else None
 
 
 async def let_go(producer: AIOKafkaProducer, seconds: float = 2) -> None:
     """Stop a producer that may be beyond stopping."""
     try:
         async with asyncio.timeout(seconds):
-            await producer.stop()
+            await ended(producer.stop())
     except (TimeoutError, KafkaError, OSError):
         # Waiting longer would hold up the lane; its sockets go with it.
-        await _abandon(producer)
-
-
-async def _abandon(producer: AIOKafkaProducer) -> None:
-    sender = producer._sender.sender_task  # noqa: SLF001 - no public way to end a producer that cannot flush
-    if sender is not None:
-        sender.cancel()
-    await producer.client.close()
+        sender = producer._sender.sender_task  # noqa: SLF001 - no public way to end a producer that cannot flush
+        if sender is not None:
+            sender.cancel()
+    await producer.client.close()  # again, unless something came in between

@@ -17,6 +17,7 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
+from worker.broker.closing import ended, uncancelled
 from worker.failpoints import Failpoint, pass_by
 from worker.settings import Settings
 from worker.wire.ticks import tick
@@ -87,15 +88,15 @@ class Intake:
         """Leave the group; the lanes must have been drained."""
         if self._telling is not None:
             await self._telling
-        await self._broker.stop()
+        await ended(self._broker.stop())
 
     async def leave(self) -> None:
         """Leave the group. Nobody is told that its partitions are gone."""
-        await self._subscriber.stop()
+        await ended(self._subscriber.stop())
 
     async def rejoin(self) -> None:
         """Leave the group and join it anew."""
-        await self._subscriber.stop()
+        await ended(self._subscriber.stop())
         await self._subscriber.start()
         self._read_each_by_itself()
 
@@ -121,7 +122,7 @@ class Intake:
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
         for log_ in consumer.assignment() - consumer.paused():
             try:
-                found |= await AIOKafkaConsumer.getmany(consumer, log_, max_records=max_records)
+                found |= await uncancelled(AIOKafkaConsumer.getmany(consumer, log_, max_records=max_records))
             except ConsumerStoppedError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this partition's alone

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.system.checker import answers, healed, tables
 from tests.system.checker.checking import Checking
 from tests.system.checker.cut import Cut, cut_of, is_published
+from tests.system.checker.instants import raised_by_cut_overs
 from tests.system.checker.ledger import Ledger
 from tests.system.checker.reading import topics_of
 from tests.system.checker.report import Figures, Report, Violated
@@ -93,6 +94,7 @@ async def _read(
                 await asyncio.sleep(LOOK_SECONDS)
                 continue
             report.add("E9", unpublished)
+            checking.instants.raised = await raised_by_cut_overs(connection)
             await checking.read_commands()
             await checking.read_results_and_events()
             await checking.read_states()

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from schemas.instants import format_instant
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.instants import format_instant, parse_instant
 from tests.system.checker.marks import Came
 from tests.system.checker.messages import Message
 
@@ -15,10 +18,29 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
+CUT_OVERS = text(
+    "SELECT outcome FROM audit WHERE command = 'topics cut-over' AND outcome -> 'offsets' IS NOT NULL ORDER BY id"
+)
+
+Raised = dict[int, dict[int, int]]
+"""By lane and offset: from there on every instant lies above this one, in microseconds."""
+
+
+async def raised_by_cut_overs(connection: AsyncConnection) -> Raised:
+    """What the audit tells of cut-overs: every lane goes on above the latest instant of all."""
+    raised: Raised = defaultdict(dict)
+    for (outcome,) in await connection.execute(CUT_OVERS):
+        above = (parse_instant(outcome["above"]) - EPOCH) // MICROSECOND
+        for lane, offset in enumerate(outcome["offsets"]):
+            raised[lane][offset] = above
+    return raised
+
+
 @dataclass
 class Instants:
     """at = max(append time, the latest instant of the partition + 1 µs), from the first record of the log on."""
 
+    raised: Raised = field(default_factory=dict)
     latest: dict[int, int] = field(default_factory=dict)
     offsets: dict[int, "array[int]"] = field(default_factory=lambda: defaultdict(lambda: array("q")))
     instants: dict[int, "array[int]"] = field(default_factory=lambda: defaultdict(lambda: array("q")))
@@ -26,6 +48,9 @@ class Instants:
     def lies(self, record: Came) -> None:
         """The next record of its partition, whatever it is."""
         lane = record.partition
+        raised = self.raised.get(lane, {})
+        for offset in [offset for offset in raised if offset <= record.offset]:
+            self.latest[lane] = max(self.latest.get(lane, 0), raised.pop(offset))
         at = max(record.timestamp * 1000, self.latest.get(lane, 0) + 1)
         self.latest[lane] = at
         self.offsets[lane].append(record.offset)

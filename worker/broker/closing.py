@@ -1,0 +1,60 @@
+"""Cancellation that is nobody's: the library lets that of its own tasks out, and whoever waits for them is ended too.
+
+A consumer's `stop` cancels the fetches that are under way and waits for them: when a broker has just died, the
+CancelledError of one goes through `stop` to its caller, who takes it for his own, and the connections stay open.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.errors import KafkaError
+
+T = TypeVar("T")
+
+
+class ClientCancelled(KafkaError):  # type: ignore[misc]  # noqa: N818  untyped; it is the client that did
+    """A client ended somebody else's work with a cancellation of its own."""
+
+
+async def uncancelled(work: Coroutine[Any, Any, T]) -> T:
+    """Do some work. Raises ClientCancelled for a cancellation that nobody asked this task for."""
+    try:
+        return await work
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise ClientCancelled("the client's own cancellation came out of it") from None
+
+
+async def ended(stopping: Coroutine[Any, Any, Any]) -> None:
+    """Wait for a client's `stop`. Raises its errors, and CancelledError only when the caller himself is cancelled."""
+    task = asyncio.ensure_future(stopping)
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if not task.cancelled():
+        task.result()
+
+
+async def _close(self: Fetcher) -> None:
+    """As the library's own, but to the end: every task of the fetcher is cancelled and has ended."""
+    self._closed = True
+    tasks = {self._fetch_task, *self._pending_tasks}
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()
+    for waiter in list(self._fetch_waiters):
+        self._notify(waiter)
+
+
+def close_to_the_end() -> None:
+    """Let every consumer of this process end so: the client's own function is replaced."""
+    Fetcher.close = _close
