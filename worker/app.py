@@ -103,7 +103,9 @@ async def _work(settings: Settings, health: Health, stack: AsyncExitStack, on_re
         names = TopicNames(settings)
         return Parts(
             settings=settings,
-            database=PostgresDatabase(engine, declared.id, settings.rules.as_rules()),
+            database=PostgresDatabase(
+                engine, declared.id, settings.rules.as_rules(), partitions=declared.partitions or partitions
+            ),
             topics=KafkaTopics(settings, names, declared.id),
             installation=declared.id,
             partitions=declared.partitions or partitions,

@@ -122,34 +122,6 @@ async def _make_commands_anew(deployment: Deployment) -> None:
     await admin.close()
 
 
-async def test_a_database_restored_to_an_older_moment_stops_the_lane_instead_of_deciding_twice(
-    deployment: Deployment,
-) -> None:
-    await deployment.publish(ORGANIZATION, ready_account(ORGANIZATION, "main"), *binds(0, 10))
-    with deployment.worker():
-        await deployment.answers()
-        async with deployment.engine() as engine, engine.connect() as connection:
-            older = (await connection.execute(text("SELECT * FROM lanes WHERE next_offset > 1"))).one()
-        await deployment.publish(ORGANIZATION, *binds(10, 20))
-        await deployment.answers()
-    async with deployment.engine() as engine, engine.begin() as connection:
-        await connection.execute(
-            text(
-                "UPDATE lanes SET next_offset = :next_offset, latest_at = :latest_at, published = :published,"
-                " fingerprint_offset = :fingerprint_offset, fingerprint_timestamp = :fingerprint_timestamp,"
-                " fingerprint_hash = :fingerprint_hash, horizon_offset = :horizon_offset WHERE partition = :partition"
-            ),
-            older._asdict(),
-        )
-
-    with deployment.worker() as worker:
-        await until(lambda: _has_stopped(worker), "the lane stops")
-        stopped = (await events_of(worker, "lane_stopped"))[0]
-
-    assert "published through 21, but the database stands at 11" in stopped["reason"]
-    assert len(await deployment.messages("command_results")) == 21
-
-
 async def test_a_worker_whose_lane_another_one_took_joins_the_group_anew_and_goes_on(deployment: Deployment) -> None:
     await deployment.publish(ORGANIZATION, ready_account(ORGANIZATION, "main"), *binds(0, 5))
     with deployment.worker() as worker:

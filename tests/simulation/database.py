@@ -49,25 +49,27 @@ class Database:
             )
             return lane
 
-    async def take_lane(self, partition: int, *, first_offset: int) -> tuple[Lane, Instant | None]:
+    async def take_lane(
+        self, partition: int, *, first_offset: int, published: int = 0, above: int = 0
+    ) -> tuple[Lane, Instant | None]:
         """Become the owner: a new epoch. Waits for a batch in flight."""
         owner = PROCESS.get()
 
         def take(row: Lane | None) -> Lane:
             self._postgres.take(owner, partition)
             if row is None:
-                return Lane(partition, 1, first_offset, BEFORE_ALL, None, first_offset, None, None)
-            return replace(row, epoch=row.epoch + 1)
+                return Lane(partition, above + 1, first_offset, BEFORE_ALL, None, first_offset, None, None)
+            return replace(row, epoch=max(row.epoch, above) + 1)
 
-        return await self._get_ready(partition, f"take lane {partition}", take)
+        return await self._get_ready(partition, f"take lane {partition}", take, published)
 
-    async def keep_lane(self, partition: int, epoch: int) -> tuple[Lane, Instant | None] | None:
+    async def keep_lane(self, partition: int, epoch: int, *, published: int = 0) -> tuple[Lane, Instant | None] | None:
         """Go on as the owner of the epoch; None when it is somebody else's."""
 
         def keep(row: Lane | None) -> Lane | None:
             return row if row is not None and row.epoch == epoch else None
 
-        kept = await self._get_ready(partition, f"keep lane {partition} of {epoch}", keep)
+        kept = await self._get_ready(partition, f"keep lane {partition} of {epoch}", keep, published)
         return kept if kept[0] is not None else None
 
     async def stop_lane(self, partition: int, epoch: int | None, reason: str | None) -> None:
@@ -105,14 +107,14 @@ class Database:
             if page:
                 yield page
 
-    async def _get_ready(self, partition: int, what: str, change: Change) -> tuple[Any, Instant | None]:
+    async def _get_ready(self, partition: int, what: str, change: Change, published: int) -> tuple[Any, Instant | None]:
         """Change the row, note the rules that hold from there, and look up when something falls due."""
         with self._connected() as connection:
             postgres, staged = self._postgres, connection.session.staged
 
             def look(row: Lane) -> Instant | None:
                 self._make_room(partition, row.next_offset)
-                staged.rules[partition, row.next_offset] = self._rules
+                staged.rules[partition, max(row.next_offset, published)] = self._rules
                 return books.next_at(postgres.tables, {}, {}, partition)
 
             return await self._change(connection, partition, what, change, look)

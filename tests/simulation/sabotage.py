@@ -134,7 +134,7 @@ def read_the_watermark_first(patch: pytest.MonkeyPatch) -> None:
                 watermark = await read_watermark(parts, reader, partition, known)
                 first_offset = (await reader.range_of(TopicPartition(parts.settings.topics.commands, partition))).start
             await publisher.start()
-            taken, due_at = await takeover._take(parts, partition, epoch, first_offset)  # noqa: SLF001
+            taken, due_at = await takeover._take(parts, partition, epoch, first_offset, watermark)  # noqa: SLF001
             on_taken(taken.epoch)
             taken = await takeover._publish_journal(parts, publisher, taken, watermark)  # noqa: SLF001
             return TakenOver(taken, due_at, publisher)
@@ -182,7 +182,7 @@ def start_from_the_groups_offset(patch: pytest.MonkeyPatch) -> None:
 
     async def take_over(parts: Any, partition: int, epoch: int | None, **options: Any) -> TakenOver:
         taken = await right(parts, partition, epoch, **options)
-        offset = await parts.topics.group_offset(partition)
+        offset = (await parts.topics.group_offset(partition)).offset
         if offset < 0:
             return taken
         lanes = parts.database._postgres.tables.lanes  # noqa: SLF001

@@ -1,6 +1,6 @@
 """The port to Kafka: the product's own publishers and reader, on the clients of this world."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 from unittest.mock import patch
@@ -11,6 +11,10 @@ from tests.simulation.clients import REQUEST_SECONDS_MAX, Consumer, Producer
 from tests.simulation.network import Link
 from worker.broker import clients
 from worker.broker.log import LogReader
+from worker.folding.sources import Span
+from worker.folding.stretch import Stretch
+from worker.lane.errors import LaneStopped
+from worker.lane.ports import GroupOffset
 from worker.lane.publisher import AtLeastOncePublisher, Publisher, TopicNames, TransactionalPublisher
 from worker.settings import PublishingMode, Settings
 
@@ -39,13 +43,18 @@ class Topics:
         committed, uncommitted = (Consumer(self._broker, self._link, is_committed=kind) for kind in (True, False))
         yield LogReader(committed, uncommitted)
 
-    async def group_offset(self, partition: int) -> int:
+    async def history(self, span: Span) -> AsyncGenerator[Stretch, None]:
+        """Folding is not simulated: the lane waits for an operator's word."""
+        raise LaneStopped(f"published through {span.last}, but the database stands at {span.first}")
+        yield
+
+    async def group_offset(self, partition: int) -> GroupOffset:
         """What the group's tools are told."""
         offsets = self._broker.group_offsets
-        answer: int = await self._link.ask(
-            "group offset", lambda _: offsets.get(partition, (-1, ""))[0], patience=REQUEST_SECONDS_MAX
+        answer: tuple[int, str] = await self._link.ask(
+            "group offset", lambda _: offsets.get(partition, (-1, "")), patience=REQUEST_SECONDS_MAX
         )
-        return answer
+        return GroupOffset(*answer)
 
     def _producer(self, _: Any, *, transactional_id: str | None = None) -> Producer:
         return Producer(self._broker, self._link, transactional_id)

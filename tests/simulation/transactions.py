@@ -145,6 +145,9 @@ class Transaction:
 
         await self._connection.execute(f"save {len(outgoing)} records", run)
 
+    async def settle_notices(self, partition: int) -> None:
+        """Folding is not simulated."""
+
     async def next_due_at(self, partition: int) -> Instant | None:
         """When the lane has something to do next."""
         staged = self._connection.session.staged

@@ -1,6 +1,6 @@
 """Kafka as a lane sees it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -8,6 +8,11 @@ from aiokafka import TopicPartition
 
 from worker.broker import clients
 from worker.broker.log import LogReader, open_reader
+from worker.folding.history import read_history
+from worker.folding.sources import Span
+from worker.folding.stretch import Stretch
+from worker.lane.fingerprint import fingerprint_of
+from worker.lane.ports import GroupOffset
 from worker.lane.publisher import AtLeastOncePublisher, Publisher, TopicNames, TransactionalPublisher
 from worker.settings import PublishingMode, Settings
 
@@ -32,8 +37,12 @@ class KafkaTopics:
         async with open_reader(self._settings.kafka) as reader:
             yield reader
 
-    async def group_offset(self, partition: int) -> int:
-        """What the group's tools are told of the lane's position; -1 if nothing."""
+    def history(self, span: Span) -> AsyncGenerator[Stretch, None]:
+        """What the topics hold of a lane, a stretch at a time, without a gap."""
+        return read_history(self._settings, span, fingerprint_of)
+
+    async def group_offset(self, partition: int) -> GroupOffset:
+        """What the group's tools are told of the lane's position."""
         commands = TopicPartition(self._settings.topics.commands, partition)
         admin = clients.admin(self._settings.kafka)
         await admin.start()
@@ -41,4 +50,5 @@ class KafkaTopics:
             committed = await admin.list_consumer_group_offsets(self._settings.kafka.group_id, partitions=[commands])
         finally:
             await admin.close()
-        return int(committed[commands].offset) if commands in committed else -1
+        found = committed.get(commands)
+        return GroupOffset() if found is None else GroupOffset(found.offset, found.metadata)

@@ -9,6 +9,7 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from worker import metrics
+from worker.broker.closing import uncancelled
 from worker.lane.batch import Standing, settle
 from worker.lane.buffer import Buffer, Flow
 from worker.lane.errors import Fenced, LaneStopped, PositionMoved
@@ -18,6 +19,7 @@ from worker.lane.progress import LaneState, Progress
 from worker.lane.publisher import Handover, Publisher
 from worker.lane.takeover import take_over
 from worker.lane.ticking import Ticker
+from worker.store.installation import DeclaredAnew
 from worker.store.lanes import Lane as LaneRow
 
 log = structlog.get_logger(__name__)
@@ -70,7 +72,7 @@ class Lane:
         while not self._draining.is_set():
             try:
                 self.progress.set(LaneState.TAKING_OVER, self.progress.cause)
-                taken = await take_over(self._parts, self.partition, self._epoch, on_taken=self._hold)
+                taken = await uncancelled(take_over(self._parts, self.partition, self._epoch, on_taken=self._hold))
                 await self._work(Standing(taken.lane, taken.due_at), taken.publisher)
             except PositionMoved:
                 log.info("position_moved", lane=self.partition)
@@ -80,6 +82,10 @@ class Lane:
                 return
             except LaneStopped as stopped:
                 await self._stop(str(stopped))
+                return
+            except DeclaredAnew as anew:
+                self.progress.outlived = str(anew)
+                self.progress.set(LaneState.STOPPED, self.progress.outlived)
                 return
             except Exception as error:
                 metrics.RETRIES.labels(party_of(error)).inc()
@@ -109,8 +115,8 @@ class Lane:
         log.info("lane_runs", lane=self.partition, epoch=row.epoch, offset=row.next_offset)
         handovers: asyncio.Queue[Handover | None] = asyncio.Queue(HANDOVERS_MAX)
         tasks = [
-            asyncio.create_task(self._decide(standing, handovers)),
-            asyncio.create_task(self._publish(publisher, handovers)),
+            asyncio.create_task(uncancelled(self._decide(standing, handovers))),
+            asyncio.create_task(uncancelled(self._publish(publisher, handovers))),
         ]
         ticking = asyncio.create_task(self._ticker(standing).run())
         try:

@@ -3,21 +3,30 @@
 The simulation puts an in-memory world behind them; everything above them is the code that runs in production.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from aiokafka import ConsumerRecord, TopicPartition
 
 from worker.broker.log import LogRange
 from worker.domain.book import Book, Key, Recorded
 from worker.domain.values import Instant
+from worker.folding.sources import Span
+from worker.folding.stretch import Stretch
 from worker.lane.publisher import Publisher
 from worker.store.book import Needs
 from worker.store.due import Due
 from worker.store.inbox import InboxRow, Remembered
 from worker.store.journal import JournalRow
 from worker.store.lanes import Lane
+
+
+class GroupOffset(NamedTuple):
+    """A position as the consumer group keeps it, -1 if none; and who committed it, in his own words."""
+
+    offset: int = -1
+    metadata: str = ""
 
 
 class Transaction(Protocol):
@@ -54,6 +63,9 @@ class Transaction(Protocol):
     ) -> None:
         """Write what changed, the ids used up, and every record that goes out."""
 
+    async def settle_notices(self, partition: int) -> None:
+        """Let no account owe notices that all of its projects were given: their end is no event."""
+
     async def next_due_at(self, partition: int) -> Instant | None:
         """When the lane has something to do next."""
 
@@ -73,13 +85,17 @@ class Database(Protocol):
     async def read_lane(self, partition: int) -> Lane | None:
         """The lane as it stands, None if nobody ever took it."""
 
-    async def take_lane(self, partition: int, *, first_offset: int) -> tuple[Lane, Instant | None]:
+    async def take_lane(
+        self, partition: int, *, first_offset: int, published: int = 0, above: int = 0
+    ) -> tuple[Lane, Instant | None]:
         """Become the owner, and look up when something falls due. The rules that are set hold from the position on.
 
         Waits for a batch in flight, then shuts its owner out. A lane that nobody ever took begins at `first_offset`.
+        `published` and `above` are what the topics know of its position and epoch: the rules hold from no sooner, and
+        no epoch is counted again.
         """
 
-    async def keep_lane(self, partition: int, epoch: int) -> tuple[Lane, Instant | None] | None:
+    async def keep_lane(self, partition: int, epoch: int, *, published: int = 0) -> tuple[Lane, Instant | None] | None:
         """The same for the owner that holds the epoch already; None when it is somebody else's."""
 
     async def stop_lane(self, partition: int, epoch: int | None, reason: str | None) -> None:
@@ -114,5 +130,8 @@ class Topics(Protocol):
     def reader(self) -> AbstractAsyncContextManager[Reader]:
         """A reader, connected."""
 
-    async def group_offset(self, partition: int) -> int:
-        """What the group's tools are told of the lane's position; -1 if nothing."""
+    def history(self, span: Span) -> AsyncGenerator[Stretch, None]:
+        """What the topics hold of a lane, a stretch at a time, without a gap."""
+
+    async def group_offset(self, partition: int) -> GroupOffset:
+        """What the group's tools are told of the lane's position."""

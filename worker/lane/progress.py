@@ -29,6 +29,7 @@ class Progress:
     `ticked_at` is when the first tick was acknowledged that has not come back yet. `unpublished` has an instant for
     each committed batch that waits to be published; what a former owner left counts from the assignment on. `doubt` is
     why a batch failed, until one is committed: that a lane could be taken over proves less. `failures` are in a row.
+    `outlived` is why only a new process can own the lane.
     """
 
     state: LaneState = LaneState.TAKING_OVER
@@ -38,6 +39,7 @@ class Progress:
     unpublished: deque[float] = field(default_factory=lambda: deque([now()]))
     doubt: str | None = None
     failures: int = 0
+    outlived: str | None = None
 
     def set(self, state: LaneState, cause: str | None = None) -> None:
         """The lane does something else now."""

@@ -2,7 +2,8 @@
 
 1. start the publisher, which fences the old one; 2. read how far was published; 3. take the lane's row, which waits
 for an old transaction in flight and shuts its owner out; 4. check that the log is the one that was read; 5. publish
-from the journal what was committed and not published; 6. (the caller) read on from the position.
+from the journal what was committed and not published, or fold what was published and is not in the database; 6. (the
+caller) read on from the position.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from worker.broker.log import LogRange
 from worker.domain.value import value
 from worker.domain.values import Instant
 from worker.failpoints import Failpoint, pass_by
+from worker.lane.catching_up import catch_up
 from worker.lane.errors import Fenced, LaneStopped, PositionMoved
 from worker.lane.fingerprint import fingerprint_of
 from worker.lane.parts import Parts
@@ -52,9 +54,10 @@ async def take_over(
     Raises Fenced when another worker took the lane, LaneStopped when topics and database do not fit together, and
     the drivers' own errors when one of them is away.
     """
-    publisher = parts.topics.publisher(partition)
     if epoch is not None:
+        await _check_epoch(parts, partition, epoch)
         metrics.PRODUCERS_RECREATED.inc()
+    publisher = parts.topics.publisher(partition)
     try:
         await publisher.start()
         await pass_by(Failpoint.TAKE_OVER_FENCED)
@@ -64,11 +67,14 @@ async def take_over(
             watermark = await read_watermark(parts, reader, partition, known)
             await pass_by(Failpoint.TAKE_OVER_WATERMARK_READ)
             first_offset = (await reader.range_of(commands)).start
-            lane, due_at = await _take(parts, partition, epoch, first_offset)
+            lane, due_at = await _take(parts, partition, epoch, first_offset, watermark)
             on_taken(lane.epoch)
             await pass_by(Failpoint.TAKE_OVER_TAKEN)
-            await _check_log(reader, commands, lane)
+            await _check_log(reader, commands, lane, watermark)
             await pass_by(Failpoint.TAKE_OVER_LOG_CHECKED)
+        if watermark is not None and watermark.offset > lane.next_offset:
+            lane, due_at = await catch_up(parts, lane, watermark)
+            watermark = await _tell_epoch(parts, publisher, lane, watermark)
         lane = await _publish_journal(parts, publisher, lane, watermark)
         await pass_by(Failpoint.TAKE_OVER_JOURNAL_PUBLISHED)
         return TakenOver(lane, due_at, publisher)
@@ -77,20 +83,37 @@ async def take_over(
         raise
 
 
-async def _take(parts: Parts, partition: int, epoch: int | None, first_offset: int) -> tuple[Lane, Instant | None]:
-    """Take the row. Only an assignment begins a new epoch: two that both retried would fence each other for ever."""
+async def _check_epoch(parts: Parts, partition: int, epoch: int) -> None:
+    """Whoever is not the owner any more leaves at once: starting a producer would fence the one who is."""
+    row = await parts.database.read_lane(partition)
+    if row is not None and row.epoch != epoch:
+        raise Fenced
+
+
+async def _take(
+    parts: Parts, partition: int, epoch: int | None, first_offset: int, watermark: Watermark | None
+) -> tuple[Lane, Instant | None]:
+    """Take the row. Only an assignment begins a new epoch: two that both retried would fence each other for ever.
+
+    A lane that the topics know and the database does not begins at the first command that ever was.
+    """
+    published, above = (watermark.offset, watermark.epoch) if watermark else (0, 0)
     if epoch is None:
-        return await parts.database.take_lane(partition, first_offset=first_offset)
-    kept = await parts.database.keep_lane(partition, epoch)
+        first_offset = 0 if watermark else first_offset
+        return await parts.database.take_lane(partition, first_offset=first_offset, published=published, above=above)
+    kept = await parts.database.keep_lane(partition, epoch, published=published)
     if kept is None:
         raise Fenced
     return kept
 
 
-async def _check_log(reader: Reader, commands: TopicPartition, lane: Lane) -> None:
-    """Kafka tells nobody that a topic was made anew or cut; its range and the last record read do."""
+async def _check_log(reader: Reader, commands: TopicPartition, lane: Lane, watermark: Watermark | None) -> None:
+    """Kafka tells nobody that a topic was made anew or cut; its range and the last record read do.
+
+    Commands whose outcome is published need not be there any more.
+    """
     bounds = await reader.range_of(commands)
-    _check_range(bounds, lane)
+    _check_range(bounds, max(lane.next_offset, watermark.offset if watermark else 0))
     fingerprint = lane.fingerprint
     if fingerprint is None or fingerprint.offset < bounds.start:
         return
@@ -100,13 +123,22 @@ async def _check_log(reader: Reader, commands: TopicPartition, lane: Lane) -> No
         raise LaneStopped(msg)
 
 
-def _check_range(bounds: LogRange, lane: Lane) -> None:
-    if lane.next_offset < bounds.start:
-        msg = f"the log starts at {bounds.start}, past the position {lane.next_offset}: commands are gone unread"
+def _check_range(bounds: LogRange, position: int) -> None:
+    if position < bounds.start:
+        msg = f"the log starts at {bounds.start}, past the position {position}: commands are gone unread"
         raise LaneStopped(msg)
-    if lane.next_offset > bounds.end:
-        msg = f"the log ends at {bounds.end}, before the position {lane.next_offset}: topic made anew or cut?"
+    if position > bounds.end:
+        msg = f"the log ends at {bounds.end}, before the position {position}: topic made anew or cut?"
         raise LaneStopped(msg)
+
+
+async def _tell_epoch(parts: Parts, publisher: Publisher, lane: Lane, watermark: Watermark) -> Watermark:
+    """Let the topics know of an epoch that a database set back would count once more."""
+    if watermark.epoch == lane.epoch:
+        return watermark
+    publisher.sign(parts.installation, lane.epoch)
+    seen_at = await publisher.publish([Handover([], lane.next_offset, parts.horizon(lane))])
+    return replace(watermark, seen_at=seen_at, epoch=lane.epoch)
 
 
 async def _publish_journal(parts: Parts, publisher: Publisher, lane: Lane, watermark: Watermark | None) -> Lane:
@@ -114,7 +146,7 @@ async def _publish_journal(parts: Parts, publisher: Publisher, lane: Lane, water
     partition = lane.partition
     published, seen_at = (watermark.offset, watermark.seen_at) if watermark else (lane.published, None)
     if published > lane.next_offset:
-        msg = f"published through {published}, but the database stands at {lane.next_offset}: an older backup?"
+        msg = f"published through {published}, but the database stands at {lane.next_offset} even so"
         raise LaneStopped(msg)
     if lane.stopped is not None:
         await parts.database.stop_lane(partition, lane.epoch, None)

@@ -46,12 +46,14 @@ class Watchdog:
                 raise WorkerStuckError("; ".join(f"lane {lane} {why}" for lane, why in stuck.items()))
 
     def stuck(self) -> dict[int, str]:
-        """Lanes that have stood still for longer than they may, and how long."""
-        return {
+        """Lanes that have stood still for longer than they may, and how long; or that another process must take."""
+        found = {
             partition: f"has not moved for {seconds:.0f} s, though there is something to read"
             for partition, lane in self._ownership.lanes.items()
             if (seconds := lane.progress.stands_still_seconds) > self._limit(partition)
         }
+        lanes = self._ownership.lanes.items()
+        return found | {number: f"cannot go on: {why}" for number, lane in lanes if (why := lane.progress.outlived)}
 
     def unready(self) -> dict[str, str]:
         """Lanes that do not work, and why; and the topic of commands, if it is gone."""

@@ -4,6 +4,7 @@ import structlog
 
 from worker import metrics
 from worker.domain.value import value
+from worker.domain.values import Instant
 from worker.lane.errors import LaneStopped
 from worker.lane.parts import Parts
 from worker.lane.ports import Reader
@@ -17,10 +18,15 @@ log = structlog.get_logger(__name__)
 
 @value
 class Watermark:
-    """Everything of the lane before `offset` is published. `seen_at` is where its horizon record lies, if any."""
+    """Everything of the lane before `offset` is published. `seen_at` is where its horizon record lies, if any.
+
+    `through` is the instant that the lane had reached there, `epoch` that of the owner who said so.
+    """
 
     offset: int
     seen_at: int | None
+    through: Instant
+    epoch: int
 
 
 async def read_watermark(parts: Parts, reader: Reader, partition: int, known: Lane | None) -> Watermark | None:
@@ -34,7 +40,7 @@ async def read_watermark(parts: Parts, reader: Reader, partition: int, known: La
         parts.names.log_of(Topic.HORIZONS, key), key, known.horizon_offset if known else None
     )
     if record is None:
-        if known is not None and known.horizon_offset is not None:
+        if known is not None and (known.horizon_offset is not None or await _has_told_group(parts, partition)):
             msg = "the horizons topic has lost this lane's record: topics lost or made anew?"
             raise LaneStopped(msg)
         return None
@@ -48,12 +54,9 @@ async def read_watermark(parts: Parts, reader: Reader, partition: int, known: La
             msg = f"the topics tell of offset {horizon.offset}, but {known.published} was published: topics lost?"
             raise LaneStopped(msg)
         log.warning("late_horizon", lane=partition, horizon_offset=horizon.offset, published=known.published)
-        return Watermark(known.published, record.offset)
-    if known is None and await parts.database.read_lane(partition) is None:  # nobody has begun it meanwhile
-        msg = f"the topics were published through offset {horizon.offset}, but this database knows nothing of the lane"
-        raise LaneStopped(msg)
+        return Watermark(known.published, record.offset, horizon.through, horizon.epoch)
     await _compare_group_offset(parts, partition, horizon)
-    return Watermark(horizon.offset, record.offset)
+    return Watermark(horizon.offset, record.offset, horizon.through, horizon.epoch)
 
 
 def _check_owner(parts: Parts, horizon: Horizon) -> None:
@@ -71,6 +74,14 @@ def _came_late(parts: Parts, horizon: Horizon, offset: int, known: Lane) -> bool
     return not is_fenced and horizon.epoch <= known.epoch and offset > (known.horizon_offset or 0)
 
 
+async def _has_told_group(parts: Parts, partition: int) -> bool:
+    """Whether this installation committed the group's offset: in the transaction of a horizon, so there was one.
+
+    The row knows of a horizon only since the batch after it.
+    """
+    return (await parts.topics.group_offset(partition)).metadata.startswith(f"{parts.installation}/")
+
+
 async def _compare_group_offset(parts: Parts, partition: int, horizon: Horizon) -> None:
     """An alarm when somebody moved the group's offset; it decides nothing.
 
@@ -79,6 +90,6 @@ async def _compare_group_offset(parts: Parts, partition: int, horizon: Horizon) 
     if parts.settings.publishing.mode is not PublishingMode.EXACTLY_ONCE:
         return
     found = await parts.topics.group_offset(partition)
-    if found != horizon.offset:
+    if found.offset != horizon.offset:
         metrics.GROUP_OFFSETS_MOVED.inc()
-        log.warning("group_offset_differs", lane=partition, group_offset=found, horizon_offset=horizon.offset)
+        log.warning("group_offset_differs", lane=partition, group_offset=found.offset, horizon_offset=horizon.offset)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from worker.domain.book import Book, Key, Recorded
 from worker.domain.values import Instant, Rules
 from worker.store import book as books
-from worker.store import due, inbox, journal, lanes, rules
+from worker.store import due, inbox, installation, journal, lanes, notices, rules
 from worker.store.book import Needs
 from worker.store.due import Due
 from worker.store.inbox import InboxRow, Remembered
@@ -83,6 +83,10 @@ class PostgresTransaction:
         await inbox.append(self._connection, used)
         await journal.append(self._connection, partition, outgoing)
 
+    async def settle_notices(self, partition: int) -> None:
+        """Let no account owe notices that all of its projects were given: their end is no event."""
+        await notices.settle(self._connection, self._installation, self._rules, partition)
+
     async def next_due_at(self, partition: int) -> Instant | None:
         """When the lane has something to do next."""
         return await due.next_at(self._connection, partition)
@@ -97,12 +101,18 @@ class PostgresTransaction:
 
 
 class PostgresDatabase:
-    """Where the state, the journal and the lanes' rows are."""
+    """Where the state, the journal and the lanes' rows are.
 
-    def __init__(self, engine: AsyncEngine, installation: UUID, rules_: Rules) -> None:
+    `partitions` are those that were declared when the worker began: with another number no lane is taken.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, installation_: UUID, rules_: Rules, *, partitions: int | None = None
+    ) -> None:
         self._engine = engine
-        self._installation = installation
+        self._installation = installation_
         self._rules = rules_
+        self._partitions = partitions
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
@@ -115,19 +125,23 @@ class PostgresDatabase:
         async with self._engine.connect() as connection:
             return await lanes.read(connection, partition)
 
-    async def take_lane(self, partition: int, *, first_offset: int) -> tuple[Lane, Instant | None]:
-        """Become the owner: a new epoch. Waits for a batch in flight, then shuts its owner out."""
+    async def take_lane(
+        self, partition: int, *, first_offset: int, published: int = 0, above: int = 0
+    ) -> tuple[Lane, Instant | None]:
+        """Become the owner: a new epoch, above `above`. Waits for a batch in flight, then shuts its owner out."""
         async with self._waiting_for_the_row() as connection:
-            lane = await lanes.take(connection, partition, first_offset=first_offset)
-            return lane, await self._get_ready(connection, lane)
+            lane = await lanes.take(connection, partition, first_offset=first_offset, above=above)
+            await self._check_declared(connection)
+            return lane, await self._get_ready(connection, lane, published)
 
-    async def keep_lane(self, partition: int, epoch: int) -> tuple[Lane, Instant | None] | None:
+    async def keep_lane(self, partition: int, epoch: int, *, published: int = 0) -> tuple[Lane, Instant | None] | None:
         """Go on as the owner of the epoch; None when it is somebody else's. Waits for a batch in flight."""
         async with self._waiting_for_the_row() as connection:
             lane = await lanes.hold(connection, partition)
             if lane is None or lane.epoch != epoch:
                 return None
-            return lane, await self._get_ready(connection, lane)
+            await self._check_declared(connection)
+            return lane, await self._get_ready(connection, lane, published)
 
     async def stop_lane(self, partition: int, epoch: int | None, reason: str | None) -> None:
         """Note why a lane waits for an operator's word; None lets it go on. Without an epoch: whoever owns it."""
@@ -162,10 +176,18 @@ class PostgresDatabase:
                     await end_stopped_copies(connection)
             raise
 
-    async def _get_ready(self, connection: AsyncConnection, lane: Lane) -> Instant | None:
-        """The rules that are set hold from the position on. Returns when something falls due."""
+    async def _check_declared(self, connection: AsyncConnection) -> None:
+        """Raises DeclaredAnew. Only a statement after the one that waited for the row sees what a cut-over declared."""
+        if self._partitions is not None:
+            await installation.check(connection, self._partitions)
+
+    async def _get_ready(self, connection: AsyncConnection, lane: Lane, published: int) -> Instant | None:
+        """The rules that are set hold from the position on; from where was published, if that is further.
+
+        Returns when something falls due.
+        """
         await self._make_room(connection, lane.partition, lane.next_offset)
-        await rules.hold_from(connection, lane.partition, lane.next_offset, self._rules)
+        await rules.hold_from(connection, lane.partition, max(lane.next_offset, published), self._rules)
         return await due.next_at(connection, lane.partition)
 
     @staticmethod

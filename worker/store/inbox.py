@@ -27,11 +27,18 @@ _LOAD = text(
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What was answered to a command; `outcome` is accepted or rejected."""
+    """What was answered to a command; `outcome` is accepted or rejected.
+
+    The hash of its content is empty where the command itself was gone when its answer was folded from the topics.
+    """
 
     content_hash: bytes
     outcome: str
     result: bytes
+
+    def is_of(self, content_hash: bytes) -> bool:
+        """Whether a command of this content is the same again. Where that cannot be known, it is taken for it."""
+        return self.content_hash in {content_hash, b""}
 
 
 class InboxRow(NamedTuple):

@@ -10,6 +10,10 @@ _READ = text("SELECT id, commands_topic, partitions FROM installation")
 _DECLARE = text("UPDATE installation SET commands_topic = :topic, partitions = :partitions WHERE partitions IS NULL")
 
 
+class DeclaredAnew(Exception):  # noqa: N818  it is the number that was
+    """Another number of partitions is declared than this process began with: organizations live elsewhere now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Installation:
     """`commands_topic` and its `partitions` are None until they are declared."""
@@ -28,6 +32,13 @@ async def declare(connection: AsyncConnection, topic: str, partitions: int) -> I
     """Settle topic and number of partitions, unless that was done before; what then holds."""
     await connection.execute(_DECLARE, {"topic": topic, "partitions": partitions})
     return await read(connection)
+
+
+async def check(connection: AsyncConnection, partitions: int) -> None:
+    """Raises DeclaredAnew if another number of partitions is declared by now."""
+    declared = (await read(connection)).partitions
+    if declared != partitions:
+        raise DeclaredAnew(f"{declared} partitions are declared by now, and this process began with {partitions}")
 
 
 def _installation(row: Row[tuple[UUID, str | None, int | None]]) -> Installation:

@@ -24,8 +24,8 @@ _TAKE = text(f"UPDATE lanes SET epoch = epoch + 1 WHERE partition = :partition R
 _TAKE_OR_BEGIN = text(
     f"""
     INSERT INTO lanes (partition, epoch, next_offset, latest_at, published)
-    VALUES (:partition, 1, :first_offset, :latest_at, :first_offset)
-    ON CONFLICT (partition) DO UPDATE SET epoch = lanes.epoch + 1
+    VALUES (:partition, :above + 1, :first_offset, :latest_at, :first_offset)
+    ON CONFLICT (partition) DO UPDATE SET epoch = greatest(lanes.epoch, :above) + 1
     RETURNING {_COLUMNS}
     """
 )
@@ -98,17 +98,18 @@ async def read_all(connection: AsyncConnection) -> list[Lane]:
     return [_lane(row) for row in await connection.execute(_READ_ALL)]
 
 
-async def take(connection: AsyncConnection, partition: int, *, first_offset: int | None) -> Lane:
+async def take(connection: AsyncConnection, partition: int, *, first_offset: int | None, above: int = 0) -> Lane:
     """Become the owner: waits for a batch in flight, then shuts its owner out.
 
-    A lane that nobody ever took begins at `first_offset`. Raises LaneUnknown if that is None.
+    A lane that nobody ever took begins at `first_offset`. Raises LaneUnknown if that is None. The new epoch lies above
+    `above` too: a database that was set back must not count epochs again that others have seen.
     """
     if first_offset is None:
         row = (await connection.execute(_TAKE, {"partition": partition})).one_or_none()
         if row is None:
             raise LaneUnknown(f"lane {partition} has no row, and no offset to begin at was given")
     else:
-        begin = {"partition": partition, "first_offset": first_offset, "latest_at": BEFORE_ALL}
+        begin = {"partition": partition, "first_offset": first_offset, "latest_at": BEFORE_ALL, "above": above}
         row = (await connection.execute(_TAKE_OR_BEGIN, begin)).one()
     return _lane(row)
 

@@ -1,0 +1,108 @@
+"""`rebuild`: what the topics would make of the database, then making it so."""
+
+import getpass
+from typing import Any, Final
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from worker.cli.console import fail, print_facts, print_json, say
+from worker.cli.reach import address_of, finish, reaching_database, reaching_kafka
+from worker.folding.events import SequenceGapError
+from worker.recovery.progress import Bar, shown
+from worker.recovery.rebuild import NotRebuildableError, Plan, make_plan, owner_of, rebuild
+from worker.recovery.rebuild_ground import NotEmptyError
+from worker.recovery.rebuild_loading import Tally
+from worker.settings import Settings, load
+from worker.store import audit
+from worker.wire.published import NotPublishedError
+
+COMMAND: Final = "rebuild"
+WITHOUT_HISTORY: Final = (
+    "From the states alone there is no history: no phases, no released holds, no payers before a project's last 200.\n"
+    "Questions about instants before are answered as if nobody had paid. Projects of suspended accounts are supposed to"
+    " have been told."
+)
+
+
+def show_rebuild(
+    *,
+    from_state: bool,
+    is_meant: bool,
+    partitions: int | None,
+    rate: float | None,
+    who: str | None,
+    as_json: bool,
+) -> None:
+    """Show what would be read, and with `is_meant` rebuild."""
+    settings = load()
+    database = settings.database
+    setting = "BILLING_DATABASE__OWNER_URL" if database.owner_url else "BILLING_DATABASE__URL"
+    arguments = {"partitions": partitions, "rate": rate, "fromState": from_state}
+    try:
+        with reaching_database(database.owner_url or database.url, setting), reaching_kafka(settings.kafka):
+            finish(_carry_out(settings, arguments, who or getpass.getuser(), is_meant=is_meant, as_json=as_json))
+    except (NotEmptyError, NotRebuildableError, SequenceGapError, NotPublishedError) as refused:
+        fail(f"{refused}.")
+    except KeyboardInterrupt:
+        fail("Stopped. The same command goes on where this was.")
+
+
+async def _carry_out(settings: Settings, arguments: dict[str, Any], who: str, *, is_meant: bool, as_json: bool) -> None:
+    async with owner_of(settings) as engine:
+        plan = await make_plan(settings, engine, arguments["partitions"], from_state=arguments["fromState"])
+        if not is_meant:
+            _show_plan(settings, plan, as_json=as_json)
+            return
+        await _note(engine, who, arguments, {"state": "begun", **plan.as_json()})
+        with shown("rebuild", total=plan.records) as bar:
+            try:
+                tally = await rebuild(settings, engine, plan, bar, arguments["rate"])
+            except BaseException as error:
+                await _note(engine, who, arguments, {"state": "ended", "why": type(error).__name__}, is_dying=True)
+                raise
+            done = _outcome(tally, bar)
+        await _note(engine, who, arguments, {"state": "done", **done})
+    if as_json:
+        print_json({"installation": str(plan.installation), "lanes": len(plan.lanes), **done})
+    else:
+        print_facts([("installation", plan.installation), ("lanes", len(plan.lanes)), *done.items()])
+        say("The database stands where the topics do: start the workers.")
+        if plan.from_state:
+            say(WITHOUT_HISTORY, style="yellow")
+
+
+def _outcome(tally: Tally, bar: Bar) -> dict[str, Any]:
+    return {
+        **{name: tally.counts[name] for name in ("events", "results", "ids", "states", "letters")},
+        "idsWithoutContent": tally.counts["without content"],
+        "repeated": tally.counts["repeated"],
+        "unpublished": tally.counts["unpublished"],
+        "seconds": round(bar.seconds, 3),
+        "eventsPerSecond": round(tally.counts["events"] / max(bar.seconds, 1e-9)),
+    }
+
+
+async def _note(
+    engine: AsyncEngine, who: str, arguments: dict[str, Any], outcome: dict[str, Any], *, is_dying: bool = False
+) -> None:
+    try:
+        async with engine.begin() as connection:
+            await audit.record(connection, who, COMMAND, arguments, outcome)
+    except (SQLAlchemyError, OSError, TimeoutError):
+        if not is_dying:
+            raise
+        say("How it ended could not be noted in the audit.", style="yellow")
+
+
+def _show_plan(settings: Settings, plan: Plan, *, as_json: bool) -> None:
+    facts = plan.as_json()
+    if as_json:
+        print_json({"done": False, **facts})
+        return
+    read = facts.pop("topics")
+    database = address_of(settings.database.owner_url or settings.database.url)
+    print_facts([("database", database), *facts.items(), *((f"in {topic}", count) for topic, count in read.items())])
+    if plan.from_state:
+        say(WITHOUT_HISTORY, style="yellow")
+    say("Nothing was changed: --yes does it.")

@@ -1,0 +1,274 @@
+"""A database from the topics alone: planned without touching anything, done piece by piece, resumed when killed.
+
+Subjects live in one partition each, so partitions are folded one after the other, and within each everything that is
+over is written at once. A piece is one transaction, which also notes how far the partition was read. At the end, in one
+transaction more, the rules that were put aside are put back, and the lanes stand where the topics say.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from aiokafka import TopicPartition
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from worker.broker import clients
+from worker.broker.log import LogReader, open_reader
+from worker.broker.topics import present_partitions
+from worker.domain.book import Book
+from worker.folding.stretch import EVENTS
+from worker.lane.fingerprint import fingerprint_of
+from worker.recovery import rebuild_ground as ground
+from worker.recovery.progress import Bar, Pace
+from worker.recovery.rebuild_ground import UnderWay
+from worker.recovery.rebuild_loading import Loading, Tally, Whole
+from worker.recovery.rebuild_reading import (
+    RECORDS_AT_ONCE,
+    Commands,
+    Published,
+    Unit,
+    consumer,
+    lanes_of,
+    read_partition,
+    unit_of,
+)
+from worker.recovery.rebuild_states import States, newest
+from worker.settings import Settings
+from worker.store import notices
+from worker.store.engine import create_engine
+from worker.store.lanes import Lane
+from worker.wire.outgoing import Topic
+
+PIECE_RECORDS: Final = 200_000
+"""How much is read again at the most when a run was killed."""
+
+SUBJECTS_MAX: Final = 60_000
+"""So many accounts or projects are kept in memory; the others are looked up again when something happens to them."""
+
+_STATEMENT_SECONDS_MAX: Final = 6 * 3600.0
+_ORDER: Final = (
+    Topic.ACCOUNT_EVENTS,
+    Topic.BINDING_EVENTS,
+    Topic.COMMAND_RESULTS,
+    Topic.DEAD_LETTERS,
+    Topic.ACCOUNTS,
+    Topic.PAYERS,
+)
+_HASTY = (text("SET synchronous_commit = off"), text("SET maintenance_work_mem = '256MB'"))
+_BEGIN = text("SELECT 1")  # only a statement begins a transaction, and rows are copied within one
+_ANALYZE = text("ANALYZE accounts, holds, phases, projects, bindings")
+
+
+class NotRebuildableError(Exception):
+    """The topics do not tell enough, or tell of several installations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would read, and what the database would become. `begun` is how far a killed run had come."""
+
+    installation: UUID
+    partitions: int
+    lanes: list[Published]
+    units: list[Unit]
+    commands: dict[int, Unit]
+    begun: UnderWay | None
+    from_state: bool
+
+    @property
+    def identity(self) -> str:
+        """What has to be the same for a run to go on with another one."""
+        stands = {lane.partition: lane.horizon.offset for lane in self.lanes}
+        told_by = "states" if self.from_state else "events"
+        return f"{self.installation}, {self.partitions} partitions, {told_by}, published through {stands}"
+
+    @property
+    def records(self) -> int:
+        """How much there is to read, markers of transactions included."""
+        return sum(unit.end - self.first_of(unit) for unit in self.units)
+
+    def first_of(self, unit: Unit) -> int:
+        """Where a partition is read from."""
+        positions = self.begun.positions if self.begun else {}
+        return max(unit.start, positions.get((unit.topic.value, unit.log.partition), 0))
+
+    def as_json(self) -> dict[str, Any]:
+        """For people and programs."""
+        read = {topic.value: sum(unit.count for unit in self.units if unit.topic is topic) for topic in _ORDER}
+        return {
+            "installation": str(self.installation),
+            "partitions": self.partitions,
+            "lanes": len(self.lanes),
+            "commands": sum(lane.horizon.offset for lane in self.lanes),
+            "topics": read,
+            "left": self.records,
+            "resumes": self.begun is not None,
+            "history": not self.from_state,
+        }
+
+
+@asynccontextmanager
+async def owner_of(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """The database for whoever may change its tables."""
+    engine = create_engine(
+        settings.database.owner_url or settings.database.url,
+        application_name="billing-worker rebuild",
+        connections_max=2,
+        command_seconds_max=_STATEMENT_SECONDS_MAX,
+        lock_seconds_max=60,
+        idle_in_transaction_seconds_max=3600,
+        by_key=False,
+    )
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+async def make_plan(
+    settings: Settings, engine: AsyncEngine, partitions: int | None = None, *, from_state: bool = False
+) -> Plan:
+    """Look at topics and database. `partitions` are those of commands; None: as many as the topic has now.
+
+    `from_state` leaves the events alone: what stands is taken from the compacted topics, and there is no history.
+
+    Raises NotRebuildableError, NotEmptyError.
+    """
+    async with engine.connect() as connection:
+        begun = await ground.under_way(connection)
+    admin = clients.admin(settings.kafka)
+    await admin.start()
+    try:
+        present = await present_partitions(admin)
+    finally:
+        await admin.close()
+    names = {topic: str(getattr(settings.topics, topic.name.lower())) for topic in (*_ORDER, Topic.COMMANDS)}
+    order = [topic for topic in _ORDER if not (from_state and topic in EVENTS)]
+    needed = (Topic.ACCOUNTS, Topic.PAYERS) if from_state else EVENTS
+    if missing := sorted(names[topic] for topic in needed if names[topic] not in present):
+        raise NotRebuildableError(f"there is no topic {', '.join(missing)}: nothing can be told without it")
+    count = partitions or present.get(names[Topic.COMMANDS], settings.topics.partitions)
+    async with open_reader(settings.kafka) as logs:
+        lanes = await lanes_of(settings, logs, count)
+        installations = {lane.horizon.installation for lane in lanes}
+        if len(installations) != 1:
+            raise NotRebuildableError(f"the horizons tell of {len(installations)} installations; one is needed")
+        units = [
+            await unit_of(logs, topic, TopicPartition(names[topic], partition))
+            for topic in order
+            for partition in range(present.get(names[topic], 0))
+        ]
+        commands = {
+            partition: await unit_of(logs, Topic.COMMANDS, TopicPartition(names[Topic.COMMANDS], partition))
+            for partition in range(min(count, present.get(names[Topic.COMMANDS], 0)))
+        }
+    (installation,) = installations
+    plan = Plan(installation, count, lanes, units, commands, begun, from_state)
+    if begun is not None and begun.plan != plan.identity:
+        raise NotRebuildableError(
+            f"another run was begun here ({begun.plan}; now it is {plan.identity}): do as it did, or use a new database"
+        )
+    return plan
+
+
+async def rebuild(settings: Settings, engine: AsyncEngine, plan: Plan, bar: Bar, rate: float | None) -> Tally:
+    """Carry a plan out. Raises what the database says when the topics break one of its rules."""
+    tally, pace = Tally(), Pace(rate)
+    async with engine.connect() as connection:
+        for statement in _HASTY:
+            await connection.execute(statement)
+        await connection.commit()
+        if plan.begun is None:
+            await ground.begin(connection, plan.installation, plan.partitions, plan.identity)
+            for lane in plan.lanes:
+                await ground.make_room(connection, lane.partition, lane.horizon.offset)
+            await connection.commit()
+        async with consumer(settings) as reader, consumer(settings) as commands:
+            for unit in plan.units:
+                if (first := plan.first_of(unit)) < unit.end:
+                    bar.say(f"{unit.log.topic}/{unit.log.partition}")
+                    hashes = Commands(commands, plan.commands, settings.lanes.command_bytes_max)
+                    loading = _loading(
+                        settings, plan, unit, hashes, tally, await _states_in(settings, plan, unit, reader)
+                    )
+                    await _load(connection, reader, unit, first, loading, bar, pace)
+        bar.say("putting back the rules")
+        async with open_reader(settings.kafka) as logs:
+            await _finish(connection, logs, settings, plan)
+        await connection.commit()
+    return tally
+
+
+async def _states_in(settings: Settings, plan: Plan, unit: Unit, reader: Any) -> States | None:
+    if not plan.from_state or unit.topic not in {Topic.ACCOUNTS, Topic.PAYERS}:
+        return None
+    offsets = await newest(lambda unit: read_partition(reader, unit, unit.start), unit)
+    return States(unit.topic, offsets, settings.rules.as_rules(), plan.partitions)
+
+
+def _loading(
+    settings: Settings, plan: Plan, unit: Unit, hashes: Commands, tally: Tally, states: States | None
+) -> Loading:
+    published = {lane.partition: lane.horizon.offset for lane in plan.lanes}
+    whole = Whole(settings.topics.commands, published, plan.partitions)
+    book = Book(plan.installation, settings.rules.as_rules())
+    is_new = plan.first_of(unit) == unit.start
+    return Loading(unit.topic, book, whole, hashes, tally, is_new=is_new, states=states)
+
+
+async def _load(
+    connection: AsyncConnection, reader: Any, unit: Unit, first: int, loading: Loading, bar: Bar, pace: Pace
+) -> None:
+    done = 0
+    await connection.execute(_BEGIN)
+    try:
+        async for records, position in read_partition(reader, unit, first, records_max=pace.page(RECORDS_AT_ONCE)):
+            await loading.take(connection, records)
+            done += len(records)
+            if done >= PIECE_RECORDS or loading.subjects > SUBJECTS_MAX or position >= unit.end:
+                await loading.finish(connection, SUBJECTS_MAX // 2)
+                await ground.note(connection, unit.topic.value, unit.log.partition, position)
+                await connection.commit()
+                await connection.execute(_BEGIN)
+                done = 0
+            bar.advance(position - first)
+            await pace.keep(len(records))
+            first = position
+    finally:
+        await loading.wait()
+
+
+async def _finish(connection: AsyncConnection, logs: LogReader, settings: Settings, plan: Plan) -> None:
+    await ground.count_usage(connection)
+    if plan.from_state:
+        await ground.suppose_told(connection)
+    await ground.remove_records(connection)
+    await ground.put_back(connection)
+    await connection.execute(_ANALYZE)
+    rules = settings.rules.as_rules()
+    for lane in plan.lanes:
+        await notices.settle(connection, plan.installation, rules, lane.partition)
+        await ground.add_lane(connection, await _row_of(lane, logs, settings))
+    await ground.finish(connection, plan.installation, settings.topics.commands, plan.partitions)
+
+
+async def _row_of(lane: Published, logs: LogReader, settings: Settings) -> Lane:
+    """Where a lane stands; the record before tells it the log again, if that is still there."""
+    horizon = lane.horizon
+    log = TopicPartition(settings.topics.commands, lane.partition)
+    bounds = await logs.range_of(log)
+    before = horizon.offset - 1
+    record = await logs.record_at(log, before) if bounds.start <= before < bounds.end else None
+    return Lane(
+        partition=lane.partition,
+        epoch=max(1, horizon.epoch),
+        next_offset=horizon.offset,
+        latest_at=horizon.through,
+        fingerprint=fingerprint_of(record) if record is not None else None,
+        published=horizon.offset,
+        horizon_offset=lane.seen_at,
+        stopped=None,
+    )
