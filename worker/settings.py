@@ -72,6 +72,9 @@ class Topics(_Section):
     horizons: TopicName = "billing.horizons"
     dead_letters: TopicName = "billing.dead-letters"
     partitions: int = Field(12, ge=1, le=1_000)
+    commands_partitions: int | None = Field(
+        None, ge=1, le=1_000, description="of the topic of commands, where a cut-over added some"
+    )
     commands_retention_days: Days = 30
     command_results_retention_days: Days = 30
     dead_letters_retention_days: Days = 30

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -91,13 +91,14 @@ def plan(settings: Settings) -> list[TopicPlan]:
         copies = settings.kafka.replication_factor
         return TopicPlan(name, topics.partitions, copies, config, record_bytes + _ENVELOPE_BYTES, carries)
 
+    commands = wanted(
+        topics.commands,
+        _kept_for(topics.commands_retention_days) | {TIMESTAMP_TYPE: "LogAppendTime"},
+        "account and binding commands",
+        max(settings.lanes.command_bytes_max, BATCH_BYTES_MAX),
+    )
     return [
-        wanted(
-            topics.commands,
-            _kept_for(topics.commands_retention_days) | {TIMESTAMP_TYPE: "LogAppendTime"},
-            "account and binding commands",
-            max(settings.lanes.command_bytes_max, BATCH_BYTES_MAX),
-        ),
+        replace(commands, partitions=topics.commands_partitions or topics.partitions),
         wanted(topics.account_events, _FOREVER, "what happened to accounts"),
         wanted(topics.binding_events, _FOREVER, "what happened to projects and bindings, and notices"),
         wanted(topics.command_results, _kept_for(topics.command_results_retention_days), "one result per command"),
@@ -158,7 +159,7 @@ def _difference(wanted: TopicPlan, partitions: int, settings: dict[str, Setting]
     if partitions != wanted.partitions:
         problems.append(
             f"has {partitions} partitions where the settings say {wanted.partitions}: "
-            "set BILLING_TOPICS__PARTITIONS to what it has, or follow the cut-over for adding partitions"
+            "set BILLING_TOPICS__PARTITIONS to what it has, or after a cut-over BILLING_TOPICS__COMMANDS_PARTITIONS"
         )
     overrides = {
         name: setting.value

@@ -1,7 +1,10 @@
 """What makes an installation and runs it."""
 
+from typing import Annotated
+
 import typer
 
+from worker.cli.commands.recovering import As, Yes
 from worker.cli.options import Json
 
 topics = typer.Typer(
@@ -67,3 +70,91 @@ def _apply(as_json: Json = False) -> None:
     from worker.cli.topics import show_application
 
     show_application(as_json=as_json)
+
+
+@topics.command("cut-over")
+def _cut_over(
+    *,
+    partitions: Annotated[int, typer.Option("--partitions", min=2, max=1_000, help="How many there are to be.")],
+    watch_seconds: Annotated[
+        float,
+        typer.Option("--watch-seconds", min=0, max=3_600, help="How long to see whether publishers have paused."),
+    ] = 5,
+    yes: Yes = False,
+    who: As = None,
+    as_json: Json = False,
+) -> None:
+    """Have commands spread over more partitions: once publishers have paused, lanes are drained, and workers are gone.
+
+    Adds partitions to the topic of commands, and to no other: the events of a subject stay in one partition, in their
+    order. Organizations move to their new lanes, and every lane goes on above the latest instant of all.
+
+    Without --yes it shows what stands in the way (exit code 1) and what it would do. Killed, it is begun once more:
+    the database changes at once or not at all. It needs a role that may change the tables (BILLING_DATABASE__OWNER_URL)
+    and leaves a record in the audit.
+
+    For example:
+        billing-worker topics cut-over --partitions 24
+
+        billing-worker topics cut-over --partitions 24 --yes
+    """
+    from worker.cli.topics_cutover import CutOver, show_cut_over
+
+    show_cut_over(CutOver(partitions, watch_seconds, yes, who, as_json))
+
+
+@topics.command("declare")
+def _declare(
+    *,
+    commands_anew: Annotated[
+        bool,
+        typer.Option("--commands-anew", help="The log of commands is a new one, or was cut: read it from its start."),
+    ] = False,
+    skip_to_start: Annotated[
+        bool,
+        typer.Option("--skip-to-start", help="Commands that are gone unread are lost: go on where the log starts."),
+    ] = False,
+    published_through_position: Annotated[
+        bool, typer.Option("--published-through-position", help="Horizons are lost, and everything was published.")
+    ] = False,
+    publish_again: Annotated[
+        bool, typer.Option("--publish-again", help="Horizons are lost, and so is what they told of: publish it again.")
+    ] = False,
+    lanes: Annotated[list[int] | None, typer.Option("--lane", min=0, help="Of this lane; may be given again.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Of all lanes.")] = False,
+    watch_seconds: Annotated[
+        float,
+        typer.Option("--watch-seconds", min=0, max=3_600, help="How long to see whether publishers have paused."),
+    ] = 5,
+    yes: Yes = False,
+    who: As = None,
+    as_json: Json = False,
+) -> None:
+    """Say what you know of lanes that have stopped, so that they go on. Nothing is guessed.
+
+    Without a word it shows what is seen of the lanes: their positions, what the log of commands is to them, what the
+    topics tell of how far they are published, and what could be declared. What contradicts that is refused (exit code
+    1). A lane whose cause is gone needs no word: it goes on when a worker takes it.
+
+    Without --yes it only shows what a word would mean. Workers must be gone, and for --commands-anew publishers have to
+    pause. It needs a role that may change the tables (BILLING_DATABASE__OWNER_URL), and each lane leaves a record in
+    the audit.
+
+    For example:
+        billing-worker topics declare
+
+        billing-worker topics declare --lane 3 --skip-to-start
+
+        billing-worker topics declare --all --commands-anew --yes --as ada
+    """
+    from worker.cli.topics_declare import Declaration, show_declaration
+    from worker.recovery.declare_sight import Word
+
+    said = {
+        Word.LOG_ANEW: commands_anew,
+        Word.SKIP: skip_to_start,
+        Word.PUBLISHED: published_through_position,
+        Word.PUBLISH_AGAIN: publish_again,
+    }
+    words = [word for word, is_said in said.items() if is_said]
+    show_declaration(Declaration(words, lanes or [], every, watch_seconds, yes, who, as_json))
