@@ -5,10 +5,6 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(she
 BIN := .venv/bin
 READY := .venv/ready
 FUZZER := .venv/fuzzer
-FAULTS := tests/faults/kafka tests/faults/postgres tests/faults/test_rolling_restarts.py \
-	tests/faults/test_blocked_workers.py tests/faults/test_zombies.py tests/faults/test_clocks.py \
-	tests/faults/test_releases.py tests/faults/test_publishers.py tests/faults/test_cancelled_batches.py \
-	tests/mutants tests/checker/test_check.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-faults soak simulate model fuzz check format lock clean
@@ -40,13 +36,11 @@ check: $(READY) ## format, lint, types, architecture, generated files, fast test
 	$(BIN)/python -m schemas.generate --check
 	$(BIN)/pytest -q tests/domain tests/schemas tests/wire tests/tidy
 
-test: check ## everything: the above, then every test on a real Kafka and a real PostgreSQL
-	$(BIN)/pytest -m "not slow" --ignore=tests/domain --ignore=tests/schemas --ignore=tests/wire --ignore=tests/tidy \
-		--ignore=tests/simulation $(FAULTS:%=--ignore=%) $(ARGS)
+test: check ## everything but what takes its time: the above, then every test on a real Kafka and a real PostgreSQL
+	$(BIN)/pytest -m "not slow" --ignore=tests/domain --ignore=tests/schemas --ignore=tests/wire --ignore=tests/tidy $(ARGS)
 
-test-faults: $(READY) ## every fault of the matrix, and what else takes its time
-	$(BIN)/pytest $(FAULTS) tests/simulation $(ARGS)
-	$(BIN)/pytest -m slow --ignore=tests/simulation $(FAULTS:%=--ignore=%) $(ARGS)
+test-faults: $(READY) ## what takes its time: the rest of the fault matrix, mutants of the worker, drills of recovery
+	$(BIN)/pytest -m slow $(ARGS)
 
 soak: $(READY) ## workers under load and random faults, all checked at the end: make soak SECONDS=300 [SEED=1]
 	$(BIN)/python -m tests.soak --seconds $(or $(SECONDS),300) $(if $(SEED),--seed $(SEED)) $(ARGS)

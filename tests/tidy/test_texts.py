@@ -11,6 +11,9 @@ from worker.cli.program import COMMANDS
 from worker.settings import names
 
 README = (ROOT / "README.md").read_text("utf-8")
+PAGES = {
+    name_of(path): path.read_text("utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+}
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 
 # Spelled in two parts, so that this module does not find itself.
@@ -30,19 +33,27 @@ def test_no_text_names_a_registry_or_a_place_on_somebodys_machine() -> None:
         assert place.findall(text) == [], name_of(path)
 
 
-def test_the_readme_and_the_design_name_only_commands_that_the_program_has() -> None:
-    text = README + (ROOT / "docs/design.md").read_text("utf-8")
-    called = set(re.findall(r"\bbilling-worker ([a-z][a-z-]*)\b", text)) - {"dev"}
+def test_the_pages_name_only_commands_that_the_program_has() -> None:
+    called = {name for page in PAGES.values() for name in re.findall(r"\bbilling-worker ([a-z][a-z-]*)\b", page)}
 
     assert called
-    assert called <= set(COMMANDS)
+    assert called - {"dev"} <= set(COMMANDS)
 
 
-def test_the_readme_names_only_settings_that_there_are() -> None:
-    named = set(re.findall(r"\bBILLING_[A-Z]+__[A-Z_]+\b", README + (ROOT / "docs/design.md").read_text("utf-8")))
+def test_the_pages_name_only_settings_that_there_are() -> None:
+    named = {name for page in PAGES.values() for name in re.findall(r"\bBILLING_[A-Z]+__[A-Z_]+\b", page)}
 
     assert named
     assert named <= set(names())
+
+
+def test_the_pages_name_only_options_that_commands_have() -> None:
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "worker/cli").rglob("*.py"))
+    called = [line for page in PAGES.values() for line in re.findall(r"billing-worker [^`\n#|]*", page)]
+    options = {option for line in called for option in re.findall(r"(?<= )--[a-z][a-z-]+", line)}
+
+    assert options
+    assert {option for option in options if f'"{option}"' not in sources} <= {"--demo", "--help"}
 
 
 def test_the_readme_names_only_targets_that_make_has() -> None:
@@ -59,10 +70,24 @@ def test_the_readme_counts_the_story_right() -> None:
     assert int(said) == len(story)
 
 
-def test_the_links_of_the_readme_and_the_design_lead_somewhere() -> None:
-    for page in (ROOT / "README.md", ROOT / "docs/design.md"):
-        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
-            assert (page.parent / link).exists(), f"{name_of(page)}: {link}"
+@pytest.mark.parametrize("name", PAGES)
+def test_the_links_of_a_page_lead_somewhere(name: str) -> None:
+    page, text = ROOT / name, PAGES[name]
+    anchors = {
+        re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-")
+        for head in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (page.parent / link).exists(), link
+    for anchor in re.findall(r"\]\(#([^)]+)\)", text):
+        assert anchor in anchors
+
+
+def test_the_tests_that_the_guarantees_name_are_there() -> None:
+    named = re.findall(r"`(tests/[a-z_/]+(?:\.py)?)(?:/\*\*)?`", PAGES["docs/guarantees.md"])
+
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=name_of)
