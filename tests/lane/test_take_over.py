@@ -80,10 +80,14 @@ async def test_a_command_topic_made_anew_stops_the_lane_and_says_why(deployment:
         await until(lambda: _has_stopped(worker), "the lane stops")
         stopped = (await events_of(worker, "lane_stopped"))[0]
 
+        async def is_noted() -> bool:
+            rows = await deployment.rows("SELECT stopped FROM lanes WHERE stopped IS NOT NULL")
+            return [row.stopped for row in rows] == [stopped["reason"]]
+
+        await until(is_noted, "the row says why")
+
     assert "before the position 21" in stopped["reason"]
     assert len(await deployment.messages("command_results")) == 21
-    ((reason,),) = await deployment.rows("SELECT stopped FROM lanes WHERE stopped IS NOT NULL")
-    assert reason == stopped["reason"]
 
 
 async def test_a_command_topic_made_anew_and_grown_past_the_position_is_recognized_by_its_records(

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -388,6 +388,12 @@ async def garble(deployment: Deployment) -> None:
             await producer.send_and_wait(deployment.settings.topics.accounts, b"nonsense", key=key)
 
 
+def newest_horizons(records: Sequence[ConsumerRecord]) -> dict[bytes, dict[str, Any]]:
+    """Without epochs: a worker that took a lane and published nothing has raised it in the lane's row alone."""
+    told = {record.key: json.loads(record.value)["data"] for record in records}
+    return {key: {name: value for name, value in data.items() if name != "epoch"} for key, data in told.items()}
+
+
 async def test_after_the_loss_of_all_topics_a_new_subscriber_ends_where_an_old_one_was(left: Left) -> None:
     deployment = left.deployment
     before = {topic: await deployment.read(topic) for topic in OUTPUTS}
@@ -402,9 +408,11 @@ async def test_after_the_loss_of_all_topics_a_new_subscriber_ends_where_an_old_o
         assert [record.partition for record in sorted(after[topic], key=where_from)] == [
             record.partition for record in sorted(before[topic], key=where_from)
         ]
-    for topic in (*STATES, "horizons"):
+    for topic in STATES:
         assert newest(after[topic]) == newest(before[topic]), topic
     lanes = await deployment.rows("SELECT partition, next_offset FROM lanes ORDER BY partition")
+    horizons = {topic: newest_horizons(records["horizons"]) for topic, records in (("new", after), ("old", before))}
+    assert horizons["new"] == horizons["old"]
     told = {record.key: json.loads(record.value)["data"]["offset"] for record in after["horizons"]}
     commands = deployment.settings.topics.commands
     assert told == {f"{commands}/{lane}".encode(): position for lane, position in lanes}

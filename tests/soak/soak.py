@@ -33,7 +33,7 @@ from worker.store import schema
 BETWEEN_SECONDS = (0.3, 2.0)
 """How long nothing is done between one fault and the next."""
 
-HEALED_SECONDS_MAX = 120.0
+HEALED_SECONDS_MAX = 300.0
 LOOK_SECONDS = 0.05
 WORKER = {
     "RULES__SUSPENSION_NOTICE_SECONDS": "0",
