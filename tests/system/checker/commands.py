@@ -70,9 +70,9 @@ class Commands:
         kind = kind_of(message.body).removeprefix("command.")
         self.kinds["duplicate" if data.get("duplicate") else kind] += 1
         if place.offset < self.starts.get(place.lane, 0):
-            self.elsewhere[data["command"]] += 1
-            return
-        self.results[place] += 1
+            self.elsewhere[data["command"]] += 1  # its id is used up all the same
+        else:
+            self.results[place] += 1
         codes = {reason["code"] for reason in data.get("reasons", ())}
         if "INTERNAL_ERROR" in codes:
             self.defects.add(place)
