@@ -99,7 +99,7 @@ class WorkerProcess:
         """What it logged under a name."""
         return [event for event in self.events() if event.get("event") == name]
 
-    def address(self, seconds: float = 30) -> str:
+    def address(self, seconds: float = 60) -> str:
         """Where its health endpoints are."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
