@@ -157,7 +157,7 @@ def replay(
     who: As = None,
     as_json: Json = False,
 ) -> None:
-    """Read commands again: into the live system, or into an empty schema to see what would be decided now.
+    """Read commands again: for their answers, or to see what would be decided now.
 
     Into the live system: what was applied is a duplicate there, gets its first answer again with `duplicate: true`, and
     changes nothing else. Commands without a remembered answer are left out. Without --yes it only counts.
