@@ -84,5 +84,5 @@ async def _notices(deployment: Deployment) -> dict[str, Counter[str]]:
     for event in events:
         kind = event["type"].removeprefix("billing.").removesuffix(".v1")
         if kind in told:
-            told[kind][event["data"]["project"]] += 1
+            told[kind][event["subject"].rpartition("/")[2]] += 1
     return told
