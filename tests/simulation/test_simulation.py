@@ -12,7 +12,7 @@ from tests.simulation.sabotage import Sabotage
 from tests.tidy.tree import ROOT
 
 HISTORIES = 200
-TRIED_MAX = 250
+TRIED_MAX = 600
 """Within so many histories every sabotage must be found out; most are within ten."""
 
 SABOTAGES: list[Sabotage] = [
