@@ -49,7 +49,6 @@ def _totals(reports: Sequence[Json]) -> Json:
         "Commands acknowledged": _sum(figures, "acknowledged"),
         "Faults injected": sum(sum(report["faults"].values()) for report in reports),
         "Workers started": _sum(reports, "workers_started"),
-        "Replies to COMMIT lost": _sum(reports, "replies_to_commit_lost"),
         "Events, results and states checked": _sum(figures, "records"),
         "Answers asked again": _sum(figures, "answers"),
         "Runs in which a claim did not hold": sum(report["broken"] is not None for report in reports),
