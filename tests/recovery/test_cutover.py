@@ -21,7 +21,7 @@ from tests.system.deployment import Deployment, WorkerProcess, command, ready_ac
 from tests.system.provision import PARTITIONS
 from tests.system.settling import until
 from worker.broker.topics import present_partitions
-from worker.recovery.cutover_sight import members_of
+from worker.recovery.cutover.sight import members_of
 from worker.wire.partitions import partition_of
 
 pytestmark = pytest.mark.timeout(600)

@@ -22,12 +22,12 @@ from tests.system.settling import until
 from tests.system.stacks import Addresses
 from tests.system.traffic import traffic
 from worker.folding.events import SequenceGapError
-from worker.recovery import rebuild as rebuilding
-from worker.recovery import rebuild_reading
 from worker.recovery.progress import Bar
-from worker.recovery.rebuild import NotRebuildableError, make_plan, owner_of, rebuild
-from worker.recovery.rebuild_ground import NotEmptyError
-from worker.recovery.rebuild_loading import Tally
+from worker.recovery.rebuild import reading as rebuild_reading
+from worker.recovery.rebuild import run as rebuilding
+from worker.recovery.rebuild.ground import NotEmptyError
+from worker.recovery.rebuild.loading import Tally
+from worker.recovery.rebuild.run import NotRebuildableError, make_plan, owner_of, rebuild
 from worker.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

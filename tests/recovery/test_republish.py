@@ -27,7 +27,7 @@ from tests.system.settling import until
 from tests.system.stacks import Addresses
 from tests.system.traffic import traffic
 from worker.broker import clients, topics
-from worker.recovery.republish_targets import Standing
+from worker.recovery.republish.targets import Standing
 from worker.settings import Settings
 from worker.wire.outgoing import Outgoing
 from worker.wire.partitions import partition_of

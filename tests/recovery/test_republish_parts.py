@@ -9,11 +9,11 @@ from typing import Any, cast
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from worker.recovery.republish_journal import Place, Stretch, amounts, latest_states, stretch_of
-from worker.recovery.republish_order import Order, Selection, Subject
-from worker.recovery.republish_reading import read_ahead
-from worker.recovery.republish_records import restored
-from worker.recovery.republish_targets import Standing
+from worker.recovery.republish.journal import Place, Stretch, amounts, latest_states, stretch_of
+from worker.recovery.republish.order import Order, Selection, Subject
+from worker.recovery.republish.reading import read_ahead
+from worker.recovery.republish.records import restored
+from worker.recovery.republish.targets import Standing
 from worker.store import journal
 from worker.store.engine import create_engine
 from worker.store.journal import JournalRow

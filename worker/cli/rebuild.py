@@ -10,9 +10,9 @@ from worker.cli.console import fail, print_facts, print_json, say
 from worker.cli.reach import address_of, finish, reaching_database, reaching_kafka
 from worker.folding.events import SequenceGapError
 from worker.recovery.progress import Bar, shown
-from worker.recovery.rebuild import NotRebuildableError, Plan, make_plan, owner_of, rebuild
-from worker.recovery.rebuild_ground import NotEmptyError
-from worker.recovery.rebuild_loading import Tally
+from worker.recovery.rebuild.ground import NotEmptyError
+from worker.recovery.rebuild.loading import Tally
+from worker.recovery.rebuild.run import NotRebuildableError, Plan, make_plan, owner_of, rebuild
 from worker.settings import Settings, load
 from worker.store import audit
 from worker.wire.published import NotPublishedError

@@ -16,7 +16,7 @@ from worker.recovery.replay.comparing import Difference, differences
 from worker.recovery.replay.live import FORGOTTEN, REMEMBERED, Live, Tally, live
 from worker.recovery.replay.scope import Scope
 from worker.recovery.replay.scratch import SCHEMA, Refused, Scratch, scratch
-from worker.recovery.republish_order import Edge
+from worker.recovery.republish.order import Edge
 from worker.settings import Settings, load
 from worker.store import audit
 

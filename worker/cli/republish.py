@@ -14,10 +14,10 @@ from worker import failpoints
 from worker.cli.console import fail, print_facts, print_json, print_table, say
 from worker.cli.reach import finish, reaching_database, reaching_kafka
 from worker.recovery.progress import acting, shown
-from worker.recovery.republish import Outcome, republish
-from worker.recovery.republish_journal import Amount
-from worker.recovery.republish_order import ALL, LOGS, STATES, Edge, Order, Selection, Subject, own_name
-from worker.recovery.republish_survey import Refused, Survey, survey
+from worker.recovery.republish.journal import Amount
+from worker.recovery.republish.order import ALL, LOGS, STATES, Edge, Order, Selection, Subject, own_name
+from worker.recovery.republish.run import Outcome, republish
+from worker.recovery.republish.survey import Refused, Survey, survey
 from worker.settings import Settings, load
 from worker.store import audit
 from worker.wire.outgoing import Topic

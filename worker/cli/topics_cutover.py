@@ -9,8 +9,8 @@ import typer
 
 from worker.cli.console import fail, print_facts, print_json, say
 from worker.cli.reach import admin, finish, reaching_database, reaching_kafka
-from worker.recovery.cutover import Plan, cut_over, make_plan
-from worker.recovery.cutover_sight import Refused, owner_of
+from worker.recovery.cutover.run import Plan, cut_over, make_plan
+from worker.recovery.cutover.sight import Refused, owner_of
 from worker.recovery.progress import acting, shown
 from worker.settings import Settings, load
 

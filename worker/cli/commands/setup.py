@@ -148,7 +148,7 @@ def _declare(
         billing-worker topics declare --all --commands-anew --yes --as ada
     """
     from worker.cli.topics_declare import Declaration, show_declaration
-    from worker.recovery.declare_sight import Word
+    from worker.recovery.declare.sight import Word
 
     said = {
         Word.LOG_ANEW: commands_anew,

@@ -7,7 +7,7 @@ from datetime import datetime
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas.instants import format_instant
-from worker.recovery.republish_order import Edge
+from worker.recovery.republish.order import Edge
 from worker.wire.cause import to_ms
 
 PAGE_RECORDS = 500

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from worker.broker.log import LogReader
 from worker.lane.publisher import TopicNames
-from worker.recovery.republish_order import ALL, Order
+from worker.recovery.republish.order import ALL, Order
 from worker.settings import Settings
 from worker.wire.outgoing import Outgoing, Topic
 from worker.wire.partitions import partition_of_key

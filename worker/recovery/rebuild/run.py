@@ -21,11 +21,11 @@ from worker.broker.topics import present_partitions
 from worker.domain.book import Book
 from worker.folding.stretch import EVENTS
 from worker.lane.fingerprint import fingerprint_of
-from worker.recovery import rebuild_ground as ground
 from worker.recovery.progress import Bar, Pace
-from worker.recovery.rebuild_ground import UnderWay
-from worker.recovery.rebuild_loading import Loading, Tally, Whole
-from worker.recovery.rebuild_reading import (
+from worker.recovery.rebuild import ground
+from worker.recovery.rebuild.ground import UnderWay
+from worker.recovery.rebuild.loading import Loading, Tally, Whole
+from worker.recovery.rebuild.reading import (
     RECORDS_AT_ONCE,
     Commands,
     Published,
@@ -35,7 +35,7 @@ from worker.recovery.rebuild_reading import (
     read_partition,
     unit_of,
 )
-from worker.recovery.rebuild_states import States, newest
+from worker.recovery.rebuild.states import States, newest
 from worker.settings import Settings
 from worker.store import notices
 from worker.store.engine import create_engine

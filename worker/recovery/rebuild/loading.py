@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from worker.domain.book import Book
 from worker.domain.decision import Reason
 from worker.folding.stretch import HASH_UNKNOWN, from_ms, inbox_row
-from worker.recovery.rebuild_accounts import Accounts
-from worker.recovery.rebuild_projects import Projects
-from worker.recovery.rebuild_reading import Commands
-from worker.recovery.rebuild_states import States
+from worker.recovery.rebuild.accounts import Accounts
+from worker.recovery.rebuild.projects import Projects
+from worker.recovery.rebuild.reading import Commands
+from worker.recovery.rebuild.states import States
 from worker.store.columns import copy_into
 from worker.store.inbox import InboxRow
 from worker.wire.journal import pack_headers

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from worker.recovery.republish_order import LOGS, STATES, Edge, Selection
+from worker.recovery.republish.order import LOGS, STATES, Edge, Selection
 from worker.store.journal import JournalRow
 from worker.wire.outgoing import Topic
 

@@ -14,14 +14,14 @@ from typing import Any, Final
 
 from worker.broker import clients
 from worker.recovery.progress import Bar, Pace
-from worker.recovery.republish_journal import Place, Stretch, at_ease, latest_states
-from worker.recovery.republish_order import LOGS, STATES
-from worker.recovery.republish_reading import read_ahead
-from worker.recovery.republish_records import restored
-from worker.recovery.republish_rest import at_rest, held
-from worker.recovery.republish_survey import Refused, Survey
-from worker.recovery.republish_targets import Standing
-from worker.recovery.republish_transactions import Transactions, progress_of
+from worker.recovery.republish.journal import Place, Stretch, at_ease, latest_states
+from worker.recovery.republish.order import LOGS, STATES
+from worker.recovery.republish.reading import read_ahead
+from worker.recovery.republish.records import restored
+from worker.recovery.republish.rest import at_rest, held
+from worker.recovery.republish.survey import Refused, Survey
+from worker.recovery.republish.targets import Standing
+from worker.recovery.republish.transactions import Transactions, progress_of
 from worker.store.journal import JournalRow
 from worker.store.lanes import Lane
 from worker.wire.horizons import Horizon, horizon_key

@@ -13,8 +13,8 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from worker.recovery.republish_journal import Place, Stretch, at_ease, page
-from worker.recovery.republish_order import Selection
+from worker.recovery.republish.journal import Place, Stretch, at_ease, page
+from worker.recovery.republish.order import Selection
 from worker.store.journal import JournalRow
 
 _ROWS_AT_ONCE = 12_000

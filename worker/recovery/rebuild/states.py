@@ -14,9 +14,9 @@ from worker.domain.accounts import Account, Usage
 from worker.domain.due import project_due_at
 from worker.domain.projects import Project
 from worker.domain.values import BindingEnd, Rules
-from worker.recovery.rebuild_accounts import ACCOUNTS, HOLDS, NOT_YET, hold_columns
-from worker.recovery.rebuild_projects import CLOSED, OPEN, PROJECTS
-from worker.recovery.rebuild_reading import Unit
+from worker.recovery.rebuild.accounts import ACCOUNTS, HOLDS, NOT_YET, hold_columns
+from worker.recovery.rebuild.projects import CLOSED, OPEN, PROJECTS
+from worker.recovery.rebuild.reading import Unit
 from worker.store.account_columns import row_of
 from worker.store.bindings import ENDS
 from worker.store.columns import copy_into

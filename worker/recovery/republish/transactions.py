@@ -24,9 +24,9 @@ from worker.broker import clients
 from worker.broker.transactions import drop_what_is_refused, failure_of, let_go
 from worker.failpoints import Failpoint, pass_by
 from worker.lane.publisher import send
-from worker.recovery.republish_journal import Place
-from worker.recovery.republish_order import Order
-from worker.recovery.republish_targets import Targets
+from worker.recovery.republish.journal import Place
+from worker.recovery.republish.order import Order
+from worker.recovery.republish.targets import Targets
 from worker.settings import Settings
 from worker.wire.outgoing import Outgoing
 

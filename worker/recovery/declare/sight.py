@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from worker.lane.fingerprint import fingerprint_of
-from worker.recovery.cutover_sight import LaneSight, Sight
+from worker.recovery.cutover.sight import LaneSight, Sight
 from worker.store.lanes import Lane
 from worker.wire.horizons import Horizon, horizon_key, read_horizon
 from worker.wire.outgoing import Topic

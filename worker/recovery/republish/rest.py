@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from worker.recovery.republish_journal import at_ease
-from worker.recovery.republish_survey import Refused, Survey
+from worker.recovery.republish.journal import at_ease
+from worker.recovery.republish.survey import Refused, Survey
 from worker.store import lanes
 from worker.store.lanes import Lane
 from worker.wire.horizons import horizon_key, read_horizon

@@ -12,10 +12,10 @@ from worker.broker import clients
 from worker.broker.log import LogReader, open_reader
 from worker.broker.topics import present_partitions
 from worker.lane.publisher import TopicNames
-from worker.recovery.republish_journal import Amount, Place, Stretch, amounts, at_ease, stretch_of
-from worker.recovery.republish_order import LOGS, STATES, Order, own_name
-from worker.recovery.republish_targets import Targets, records_in
-from worker.recovery.republish_transactions import progress_of
+from worker.recovery.republish.journal import Amount, Place, Stretch, amounts, at_ease, stretch_of
+from worker.recovery.republish.order import LOGS, STATES, Order, own_name
+from worker.recovery.republish.targets import Targets, records_in
+from worker.recovery.republish.transactions import progress_of
 from worker.settings import Settings
 from worker.store import installation, lanes
 from worker.store.engine import create_engine

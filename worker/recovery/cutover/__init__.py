@@ -1,0 +1,1 @@
+"""Commands over more partitions: looked at, then done in one transaction."""

@@ -1,0 +1,1 @@
+"""What an operator knows of lanes that have stopped, so that they go on."""
