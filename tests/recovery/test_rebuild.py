@@ -22,12 +22,13 @@ from tests.system.settling import until
 from tests.system.stacks import Addresses
 from tests.system.traffic import traffic
 from worker.folding.events import SequenceGapError
+from worker.recovery.ground import owner_of
 from worker.recovery.progress import Bar
 from worker.recovery.rebuild import reading as rebuild_reading
 from worker.recovery.rebuild import run as rebuilding
 from worker.recovery.rebuild.ground import NotEmptyError
 from worker.recovery.rebuild.loading import Tally
-from worker.recovery.rebuild.run import NotRebuildableError, make_plan, owner_of, rebuild
+from worker.recovery.rebuild.run import NotRebuildableError, make_plan, rebuild
 from worker.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -65,7 +66,7 @@ async def true(lived: Deployment) -> Rows:
 
 
 async def carry_out(settings: Settings, bar: Bar | None = None, *, from_state: bool = False) -> Tally:
-    async with owner_of(settings) as engine:
+    async with owner_of(settings, "rebuild") as engine:
         plan = await make_plan(settings, engine, from_state=from_state)
         return await rebuild(settings, engine, plan, bar or Bar(plan.records), None)
 

@@ -52,8 +52,11 @@ def producer(kafka: Kafka, *, transactional_id: str | None = None) -> AIOKafkaPr
     )
 
 
-def consumer(kafka: Kafka, *, isolation: Isolation = "read_committed") -> AIOKafkaConsumer:
-    """A consumer outside every group, which reads where it is told to. Not started."""
+def consumer(kafka: Kafka, *, isolation: Isolation = "read_committed", **limits: int) -> AIOKafkaConsumer:
+    """A consumer outside every group, which reads where it is told to. Not started.
+
+    `limits` are the library's own, of how much is fetched ahead.
+    """
     return AIOKafkaConsumer(
         **connection(kafka),
         group_id=None,
@@ -61,13 +64,16 @@ def consumer(kafka: Kafka, *, isolation: Isolation = "read_committed") -> AIOKaf
         auto_offset_reset="none",
         isolation_level=isolation,
         fetch_max_wait_ms=100,
+        **limits,
     )
 
 
 @asynccontextmanager
-async def consuming(kafka: Kafka, *, isolation: Isolation = "read_committed") -> AsyncIterator[AIOKafkaConsumer]:
+async def consuming(
+    kafka: Kafka, *, isolation: Isolation = "read_committed", **limits: int
+) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer that is started, and stopped in the end: also when it could not start, which the library forgets."""
-    client = consumer(kafka, isolation=isolation)
+    client = consumer(kafka, isolation=isolation, **limits)
     try:
         await client.start()
         yield client

@@ -125,7 +125,7 @@ async def _clients(settings: Settings) -> AsyncIterator[tuple[AIOKafkaProducer, 
         topics.payers,
         topics.dead_letters,
     ]
-    async with clients.producer(settings.kafka) as producer, clients.consumer(settings.kafka) as consumer:
+    async with clients.producer(settings.kafka) as producer, clients.consuming(settings.kafka) as consumer:
         logs = [
             TopicPartition(topic, partition) for topic in watched for partition in await producer.partitions_for(topic)
         ]

@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from worker.cli.console import fail, print_facts, print_json, say
 from worker.cli.reach import address_of, finish, reaching_database, reaching_kafka
 from worker.folding.events import SequenceGapError
+from worker.recovery.ground import owner_of
 from worker.recovery.progress import Bar, shown
 from worker.recovery.rebuild.ground import NotEmptyError
 from worker.recovery.rebuild.loading import Tally
-from worker.recovery.rebuild.run import NotRebuildableError, Plan, make_plan, owner_of, rebuild
+from worker.recovery.rebuild.run import NotRebuildableError, Plan, make_plan, rebuild
 from worker.settings import Settings, load
 from worker.store import audit
 from worker.wire.published import NotPublishedError
@@ -49,7 +50,7 @@ def show_rebuild(
 
 
 async def _carry_out(settings: Settings, arguments: dict[str, Any], who: str, *, is_meant: bool, as_json: bool) -> None:
-    async with owner_of(settings) as engine:
+    async with owner_of(settings, "rebuild") as engine:
         plan = await make_plan(settings, engine, arguments["partitions"], from_state=arguments["fromState"])
         if not is_meant:
             _show_plan(settings, plan, as_json=as_json)

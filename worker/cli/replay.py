@@ -7,16 +7,16 @@ from typing import Any, Final
 
 import typer
 
-from schemas.instants import parse_instant
 from worker.broker import clients
 from worker.cli.console import fail, print_facts, print_json, print_table, say
+from worker.cli.edges import edges_of
 from worker.cli.reach import finish, reaching_database, reaching_kafka
+from worker.recovery.ground import Refused
 from worker.recovery.progress import Bookmark, Pace, acting, shown
 from worker.recovery.replay.comparing import Difference, differences
 from worker.recovery.replay.live import FORGOTTEN, REMEMBERED, Live, Tally, live
 from worker.recovery.replay.scope import Scope
-from worker.recovery.replay.scratch import SCHEMA, Refused, Scratch, scratch
-from worker.recovery.republish.order import Edge
+from worker.recovery.replay.scratch import SCHEMA, Scratch, scratch
 from worker.settings import Settings, load
 from worker.store import audit
 
@@ -36,9 +36,7 @@ class Asked:
 
     def scope(self) -> Scope:
         """What they mean. Raises BadParameter."""
-        since, until = _edge(self.since, "--from"), _edge(self.until, "--to")
-        if any(isinstance(edge, int) for edge in (since, until)) and len(self.lanes) != 1:
-            raise typer.BadParameter("--from and --to with offsets need one --lane: each lane has its own")
+        since, until = edges_of(self.since, self.until, self.lanes)
         return Scope(frozenset(self.lanes), since, until, self.organization, self.command)
 
 
@@ -188,14 +186,3 @@ def _say_differences(compared: int, kinds: Counter[str]) -> None:
         return
     by_kind = ", ".join(f"{count:,} by {kind}" for kind, count in kinds.most_common())
     say(f"{kinds.total():,} of {compared:,} commands are decided otherwise: {by_kind}.", style="red")
-
-
-def _edge(text: str | None, option: str) -> Edge:
-    if text is None:
-        return None
-    if text.isascii() and text.isdigit():
-        return int(text)
-    try:
-        return parse_instant(text)
-    except ValueError as problem:
-        raise typer.BadParameter(f"{option}: {problem}, as in 2026-11-01T00:00:00Z, or an offset") from None

@@ -9,15 +9,16 @@ from aiokafka.errors import KafkaError, ProducerFenced
 from sqlalchemy.exc import SQLAlchemyError
 
 from schemas.envelope import ORGANIZATION
-from schemas.instants import parse_instant
 from worker import failpoints
 from worker.cli.console import fail, print_facts, print_json, print_table, say
+from worker.cli.edges import edges_of
 from worker.cli.reach import finish, reaching_database, reaching_kafka
+from worker.recovery.ground import Refused
 from worker.recovery.progress import acting, shown
 from worker.recovery.republish.journal import Amount
-from worker.recovery.republish.order import ALL, LOGS, STATES, Edge, Order, Selection, Subject, own_name
+from worker.recovery.republish.order import ALL, LOGS, STATES, Order, Selection, Subject, own_name
 from worker.recovery.republish.run import Outcome, republish
-from worker.recovery.republish.survey import Refused, Survey, survey
+from worker.recovery.republish.survey import Survey, survey
 from worker.settings import Settings, load
 from worker.store import audit
 from worker.wire.outgoing import Topic
@@ -42,9 +43,7 @@ class Asked:
 
     def order(self, settings: Settings) -> Order:
         """What they mean. Raises BadParameter."""
-        since, until = _edge(self.since, "--from"), _edge(self.until, "--to")
-        if any(isinstance(edge, int) for edge in (since, until)) and len(self.lanes) != 1:
-            raise typer.BadParameter("--from and --to with offsets need one --lane: each lane has its own")
+        since, until = edges_of(self.since, self.until, self.lanes)
         if self.organization is not None and not ORGANIZATION.fullmatch(self.organization):
             raise typer.BadParameter("--organization must be a DNS label of at most 63 characters")
         topics = _topics(self.topics)
@@ -203,17 +202,6 @@ def _topics(text: str | None) -> frozenset[Topic]:
     if unknown := sorted(names - known.keys()):
         raise typer.BadParameter(f"--topics: {unknown[0]!r} is none of {', '.join(sorted(known))}")
     return ALL if names == known.keys() else frozenset(known[name] for name in names)
-
-
-def _edge(text: str | None, option: str) -> Edge:
-    if text is None:
-        return None
-    if text.isascii() and text.isdigit():
-        return int(text)
-    try:
-        return parse_instant(text)
-    except ValueError as problem:
-        raise typer.BadParameter(f"{option}: {problem}, as in 2026-11-01T00:00:00Z, or an offset") from None
 
 
 def _subject(text: str | None) -> Subject | None:

@@ -10,7 +10,7 @@ import typer
 from worker.cli.console import fail, print_facts, print_json, say
 from worker.cli.reach import admin, finish, reaching_database, reaching_kafka
 from worker.recovery.cutover.run import Plan, cut_over, make_plan
-from worker.recovery.cutover.sight import Refused, owner_of
+from worker.recovery.ground import Refused, owner_of
 from worker.recovery.progress import acting, shown
 from worker.settings import Settings, load
 

@@ -10,9 +10,9 @@ import typer
 
 from worker.cli.console import fail, print_json, print_table, say
 from worker.cli.reach import admin, finish, reaching_database, reaching_kafka
-from worker.recovery.cutover.sight import Refused, owner_of
 from worker.recovery.declare.run import Done, Seen, declare, see
 from worker.recovery.declare.sight import Word
+from worker.recovery.ground import Refused, owner_of
 from worker.recovery.progress import acting, shown
 from worker.settings import Settings, load
 

@@ -5,6 +5,7 @@ what no partition can still add to is whole. Where to begin is found by time: no
 """
 
 from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -30,6 +31,8 @@ _POLL_MS = 200
 _POLL_RECORDS = 2_000
 _FETCH_BYTES_MAX = 8 * 1024 * 1024
 _PARTITION_BYTES_MAX = 512 * 1024
+"""Little memory, however many partitions are read."""
+
 _OUTPUTS = (
     Topic.ACCOUNT_EVENTS,
     Topic.BINDING_EVENTS,
@@ -47,7 +50,7 @@ async def read_history(
 
     Raises KafkaError when the topics cannot be read.
     """
-    async with _consumer(settings.kafka) as consumer:
+    async with _consuming(settings.kafka) as consumer:
         history = _History(settings, span, consumer, fingerprint_of)
         await history.begin()
         while history.first < span.last:
@@ -82,7 +85,7 @@ class _History:
         """
         commands = self._commands
         logs = await self._logs()
-        async with _consumer(self._settings.kafka, "read_uncommitted") as uncommitted:
+        async with _consuming(self._settings.kafka, "read_uncommitted") as uncommitted:
             ends = await uncommitted.end_offsets([*logs, commands.log])
             starts = await uncommitted.beginning_offsets([commands.log])
             since = dict.fromkeys(logs, max(0, to_ms(self._span.latest_at)))
@@ -169,15 +172,9 @@ class _History:
         }
 
 
-def _consumer(kafka: Kafka, isolation: clients.Isolation = "read_committed") -> AIOKafkaConsumer:
-    """A consumer that takes little memory, however many partitions it reads."""
-    return AIOKafkaConsumer(
-        **clients.connection(kafka),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        isolation_level=isolation,
-        fetch_max_wait_ms=100,
-        fetch_max_bytes=_FETCH_BYTES_MAX,
-        max_partition_fetch_bytes=_PARTITION_BYTES_MAX,
+def _consuming(
+    kafka: Kafka, isolation: clients.Isolation = "read_committed"
+) -> AbstractAsyncContextManager[AIOKafkaConsumer]:
+    return clients.consuming(
+        kafka, isolation=isolation, fetch_max_bytes=_FETCH_BYTES_MAX, max_partition_fetch_bytes=_PARTITION_BYTES_MAX
     )

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker.domain.values import Instant
-from worker.recovery.cutover.sight import Refused
+from worker.recovery.ground import Refused
 from worker.store import installation, lanes
 from worker.store.installation import Installation
 from worker.store.lanes import BEFORE_ALL, Lane

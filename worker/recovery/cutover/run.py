@@ -20,7 +20,8 @@ from schemas.instants import format_instant
 from worker.broker.topics import present_partitions
 from worker.domain.values import Instant
 from worker.recovery.cutover import ground
-from worker.recovery.cutover.sight import LaneSight, Refused, Sight, members_of, sight
+from worker.recovery.cutover.sight import LaneSight, Sight, members_of, sight
+from worker.recovery.ground import Refused
 from worker.recovery.progress import Bar
 from worker.settings import Settings
 from worker.store import audit, installation, lanes

@@ -18,7 +18,6 @@ from worker.lane.publisher import TopicNames
 from worker.lane.watermark import Watermark, read_watermark
 from worker.settings import Settings
 from worker.store.database import PostgresDatabase
-from worker.store.engine import create_engine
 from worker.store.installation import Installation
 from worker.store.lanes import Lane
 from worker.wire.incoming import read
@@ -27,12 +26,6 @@ from worker.wire.writer import Writer
 
 UNDECIDED_MAX: Final = 1_000
 """More than so many commands past a position are not counted."""
-
-_STATEMENT_SECONDS_MAX: Final = 6 * 3600.0
-
-
-class Refused(Exception):  # noqa: N818  it is the command that is
-    """What was asked for would break something, or is not so; the message is for whoever asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +71,6 @@ class LaneSight:
         if published is not None and published > row.next_offset:
             why.append(f"{name} stands at {row.next_offset}, older than the topics, which tell of {published}")
         return why
-
-
-@asynccontextmanager
-async def owner_of(settings: Settings, name: str) -> AsyncIterator[AsyncEngine]:
-    """The database for whoever may change its records."""
-    engine = create_engine(
-        settings.database.owner_url or settings.database.url,
-        application_name=f"billing-worker {name}",
-        connections_max=2,
-        command_seconds_max=_STATEMENT_SECONDS_MAX,
-        lock_seconds_max=60,
-        idle_in_transaction_seconds_max=3600,
-        by_key=False,
-    )
-    try:
-        yield engine
-    finally:
-        await engine.dispose()
 
 
 async def members_of(admin: AIOKafkaAdminClient, group_id: str) -> list[str]:

@@ -16,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.broker import clients
 from worker.lane.publisher import Handover
-from worker.recovery.cutover.sight import Refused, Sight, members_of, sight
+from worker.recovery.cutover.sight import Sight, members_of, sight
 from worker.recovery.declare.log import LogGrew, carry_on, forget_before
 from worker.recovery.declare.sight import Declarable, HorizonState, Word, look_at
+from worker.recovery.ground import Refused
 from worker.recovery.progress import Bar
 from worker.settings import Settings
 from worker.store import audit, installation, lanes

@@ -46,15 +46,8 @@ class Published:
 
 def consumer(settings: Settings) -> AIOKafkaConsumer:
     """A consumer of one partition at a time, that fetches little ahead. Not started."""
-    return AIOKafkaConsumer(
-        **clients.connection(settings.kafka),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        isolation_level="read_committed",
-        fetch_max_wait_ms=100,
-        fetch_max_bytes=_FETCH_BYTES_MAX,
-        max_partition_fetch_bytes=_FETCH_BYTES_MAX,
+    return clients.consumer(
+        settings.kafka, fetch_max_bytes=_FETCH_BYTES_MAX, max_partition_fetch_bytes=_FETCH_BYTES_MAX
     )
 
 

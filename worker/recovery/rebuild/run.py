@@ -5,8 +5,6 @@ over is written at once. A piece is one transaction, which also notes how far th
 transaction more, the rules that were put aside are put back, and the lanes stand where the topics say.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -38,7 +36,6 @@ from worker.recovery.rebuild.reading import (
 from worker.recovery.rebuild.states import States, newest
 from worker.settings import Settings
 from worker.store import notices
-from worker.store.engine import create_engine
 from worker.store.lanes import Lane
 from worker.wire.outgoing import Topic
 
@@ -48,7 +45,7 @@ PIECE_RECORDS: Final = 200_000
 SUBJECTS_MAX: Final = 60_000
 """So many accounts or projects are kept in memory; the others are looked up again when something happens to them."""
 
-_STATEMENT_SECONDS_MAX: Final = 6 * 3600.0
+
 _ORDER: Final = (
     Topic.ACCOUNT_EVENTS,
     Topic.BINDING_EVENTS,
@@ -108,24 +105,6 @@ class Plan:
             "resumes": self.begun is not None,
             "history": not self.from_state,
         }
-
-
-@asynccontextmanager
-async def owner_of(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    """The database for whoever may change its tables."""
-    engine = create_engine(
-        settings.database.owner_url or settings.database.url,
-        application_name="billing-worker rebuild",
-        connections_max=2,
-        command_seconds_max=_STATEMENT_SECONDS_MAX,
-        lock_seconds_max=60,
-        idle_in_transaction_seconds_max=3600,
-        by_key=False,
-    )
-    try:
-        yield engine
-    finally:
-        await engine.dispose()
 
 
 async def make_plan(

@@ -19,6 +19,7 @@ from worker.lane.batch import Standing, settle
 from worker.lane.kafka import KafkaTopics
 from worker.lane.parts import Parts
 from worker.lane.publisher import TopicNames
+from worker.recovery.ground import Refused
 from worker.recovery.progress import Bar, Pace
 from worker.recovery.replay.scope import Scope, Stretch, pages, stretches_of
 from worker.settings import Settings
@@ -36,10 +37,6 @@ _STATEMENT_SECONDS_MAX: Final = 3600.0
 _LOCK = text("SELECT pg_try_advisory_lock(hashtextextended('billing-worker replay', 0))")
 _LIVE = text("SELECT current_schema()")
 _BE = text("UPDATE installation SET id = :id, commands_topic = :topic, partitions = :partitions")
-
-
-class Refused(Exception):  # noqa: N818  it is the order that is
-    """Why commands are not decided anew, for whoever asked for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from worker.recovery.ground import Refused
 from worker.recovery.republish.journal import at_ease
-from worker.recovery.republish.survey import Refused, Survey
+from worker.recovery.republish.survey import Survey
 from worker.store import lanes
 from worker.store.lanes import Lane
 from worker.wire.horizons import horizon_key, read_horizon

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from worker.broker import clients
+from worker.recovery.ground import Refused
 from worker.recovery.progress import Bar, Pace
 from worker.recovery.republish.journal import Place, Stretch, at_ease, latest_states
 from worker.recovery.republish.order import LOGS, STATES
 from worker.recovery.republish.reading import read_ahead
 from worker.recovery.republish.records import restored
 from worker.recovery.republish.rest import at_rest, held
-from worker.recovery.republish.survey import Refused, Survey
+from worker.recovery.republish.survey import Survey
 from worker.recovery.republish.targets import Standing
 from worker.recovery.republish.transactions import Transactions, progress_of
 from worker.store.journal import JournalRow
@@ -80,9 +81,9 @@ async def republish(survey: Survey, outcome: Outcome, bar: Bar, say: Callable[[s
             outcome.resumed = dict(places)
             transactions.go_on(places)
             say("Going on where a former run of the same order was ended.")
-        committed = await stack.enter_async_context(clients.consumer(survey.settings.kafka))
+        committed = await stack.enter_async_context(clients.consuming(survey.settings.kafka))
         uncommitted = await stack.enter_async_context(
-            clients.consumer(survey.settings.kafka, isolation="read_uncommitted")
+            clients.consuming(survey.settings.kafka, isolation="read_uncommitted")
         )
         standing = Standing(committed, uncommitted, survey.targets)
         stack.callback(standing.close)

@@ -12,6 +12,7 @@ from worker.broker import clients
 from worker.broker.log import LogReader, open_reader
 from worker.broker.topics import present_partitions
 from worker.lane.publisher import TopicNames
+from worker.recovery.ground import Refused
 from worker.recovery.republish.journal import Amount, Place, Stretch, amounts, at_ease, stretch_of
 from worker.recovery.republish.order import LOGS, STATES, Order, own_name
 from worker.recovery.republish.targets import Targets, records_in
@@ -26,10 +27,6 @@ from worker.wire.outgoing import Topic
 
 _STATEMENT_SECONDS_MAX: Final = 3600.0
 _CONNECTIONS = 4
-
-
-class Refused(Exception):  # noqa: N818  it is the order that is
-    """Why an order is not carried out, for whoever gave it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,8 @@ async def open_logs(settings: Settings, ground: Ground) -> AsyncIterator[Logs]:
     What was published since the last batch is not in the lane's row yet; its last horizon tells.
     """
     async with AsyncExitStack() as stack:
-        committed = await stack.enter_async_context(clients.consumer(settings.kafka))
-        uncommitted = await stack.enter_async_context(clients.consumer(settings.kafka, isolation="read_uncommitted"))
+        committed = await stack.enter_async_context(clients.consuming(settings.kafka))
+        uncommitted = await stack.enter_async_context(clients.consuming(settings.kafka, isolation="read_uncommitted"))
         horizons = await _horizons(settings, ground, LogReader(committed, uncommitted))
         counts = await _partitions(settings)
         ranges = {}
