@@ -10,6 +10,7 @@ from aiokafka.admin import RecordsToDelete
 from tests.recovery.programs import program
 from tests.system.checker import check
 from tests.system.deployment import Deployment, command, ready_account
+from tests.system.settling import until
 from tests.system.traffic import traffic
 from worker.broker import clients
 
@@ -21,10 +22,15 @@ RULES = {"RULES__SUSPENSION_NOTICE_SECONDS": "0"}
 
 @pytest.fixture
 async def decided(deployment: Deployment) -> Deployment:
-    """A deployment in which some hundred commands of every kind were decided, and nobody works."""
+    """A deployment in which some hundred commands of every kind were decided, nothing falls due, and nobody works."""
+
+    async def nothing_falls_due() -> bool:
+        return not await deployment.rows("SELECT 1 FROM accounts WHERE due_at < now() + interval '10 minutes'")
+
     await deployment.publish_many(traffic(5, ORGANIZATIONS, 400))
-    with deployment.worker(**RULES):
+    with deployment.worker(LANES__TICK_SECONDS="0.5", **RULES):
         await deployment.answers()
+        await until(nothing_falls_due, "what falls due is done")
     return deployment
 
 
