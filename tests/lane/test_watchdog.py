@@ -54,6 +54,8 @@ async def test_the_metrics_of_a_worker_tell_what_it_did_and_where_each_lane_stan
         )
         await deployment.publish("acme", ready_account("acme", "main"), bad_trace, stale, b"{")
         await deployment.answers()
+        lags = {f'billing_lane_lag_records{{lane="{lane}"}}' for lane in range(deployment.settings.topics.partitions)}
+        await until(lambda: _tells(worker, lags), "the log of every lane was looked at once")
         told = await asyncio.to_thread(_metrics, worker)
 
         assert told['billing_commands_total{outcome="accepted"}'] == 2
@@ -74,6 +76,10 @@ def _metrics(worker: WorkerProcess) -> dict[str, float]:
     with urlopen(f"{worker.address()}/metrics", timeout=10) as answer:  # noqa: S310
         lines = answer.read().decode().splitlines()
     return {name: float(figure) for name, _, figure in (line.rpartition(" ") for line in lines if line[0] != "#")}
+
+
+async def _tells(worker: WorkerProcess, names: set[str]) -> bool:
+    return names <= (await asyncio.to_thread(_metrics, worker)).keys()
 
 
 async def _says(worker: WorkerProcess, words: str) -> bool:
