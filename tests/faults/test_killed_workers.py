@@ -19,9 +19,9 @@ HEAL_SECONDS = 90
 
 ON_THE_WAY = [
     Failpoint.BEFORE_COMMIT,
-    Failpoint.AFTER_COMMIT,
+    pytest.param(Failpoint.AFTER_COMMIT, marks=pytest.mark.slow),
     Failpoint.INSIDE_TRANSACTION,
-    Failpoint.AFTER_TRANSACTION,
+    pytest.param(Failpoint.AFTER_TRANSACTION, marks=pytest.mark.slow),
 ]
 TAKE_OVER = [place for place in Failpoint if place.startswith("take-over-")]
 

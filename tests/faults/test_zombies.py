@@ -32,7 +32,10 @@ SESSION_SECONDS = 6
 RATE = 40
 """Commands a second. Much falls due among them, so they are decided one by one, and pile up while nobody works."""
 
-PLACES = [Failpoint.BEFORE_COMMIT, Failpoint.AFTER_COMMIT, Failpoint.INSIDE_TRANSACTION]
+PLACES = [
+    Failpoint.BEFORE_COMMIT,
+    *(pytest.param(place, marks=pytest.mark.slow) for place in (Failpoint.AFTER_COMMIT, Failpoint.INSIDE_TRANSACTION)),
+]
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -53,6 +56,7 @@ async def test_a_worker_stopped_past_its_session_comes_back_as_a_zombie_and_does
                 await each_mode.answers(HEAL_SECONDS)
 
 
+@pytest.mark.slow
 async def test_a_zombie_that_has_no_heir_any_more_takes_its_lanes_back(each_mode: Deployment) -> None:
     """It first writes what it had in flight; at least once, its horizon comes behind the heir's, and tells of less."""
     stops = f'{{"{Failpoint.INSIDE_TRANSACTION}": "stop@3"}}'
@@ -71,6 +75,7 @@ async def test_a_zombie_that_has_no_heir_any_more_takes_its_lanes_back(each_mode
             await each_mode.answers(HEAL_SECONDS)
 
 
+@pytest.mark.slow
 async def test_a_worker_stopped_in_the_midst_of_a_copy_does_not_keep_its_lanes(deployment: Deployment) -> None:
     """Who waits for the rest of a COPY is neither idle nor to be cancelled: no limit of the server ends the session."""
     async with course(deployment) as ran:

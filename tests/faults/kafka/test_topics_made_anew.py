@@ -23,8 +23,8 @@ BEFORE = 21
 @pytest.mark.parametrize(
     ("fresh", "why"),
     [
-        (0, "before the position"),
-        (5, "before the position"),
+        pytest.param(0, "before the position", marks=pytest.mark.slow),
+        pytest.param(5, "before the position", marks=pytest.mark.slow),
         pytest.param(100, "holds another record than the one that was read", id="grown-past-it"),
     ],
 )

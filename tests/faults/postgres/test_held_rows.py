@@ -77,7 +77,8 @@ async def check_held(deployment: Deployment, worker: WorkerProcess, rows: str, s
         assert (await positions(deployment))[LANE] == stands
 
 
-@pytest.mark.parametrize("rows", [pytest.param("of the lane", marks=pytest.mark.slow), "of its accounts"])
+@pytest.mark.slow
+@pytest.mark.parametrize("rows", ["of the lane", "of its accounts"])
 async def test_rows_that_an_operator_holds_stop_their_own_lane_and_no_other(
     deployment: Deployment, runtime_url: str, rows: str
 ) -> None:

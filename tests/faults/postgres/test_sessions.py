@@ -26,6 +26,7 @@ SELECT pid, pg_terminate_backend(pid) FROM (
 """  # noqa: S608 - of our own making
 
 
+@pytest.mark.slow
 async def test_a_session_terminated_in_its_transaction_again_and_again_costs_nothing_but_time(
     deployment: Deployment, runtime_url: str
 ) -> None:
