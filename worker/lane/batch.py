@@ -1,7 +1,9 @@
 """A batch of one lane, from raw records to COMMIT: read, load, decide, save, in one transaction."""
 
+import logging
 import time
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,8 +27,10 @@ from worker.lane.ports import Transaction
 from worker.lane.publisher import Handover
 from worker.store.lanes import Lane
 from worker.wire.incoming import read
+from worker.wire.request import Unreadable
 
 log = structlog.get_logger(__name__)
+_levels = logging.getLogger(__name__)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOG_APPEND_TIME = 1
@@ -131,7 +135,10 @@ async def process(
         await pass_by(Failpoint.BEFORE_COMMIT)
         await transaction.commit()
         await pass_by(Failpoint.AFTER_COMMIT)
-    _measure(outcome, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    _measure(outcome, seconds)
+    if _levels.isEnabledFor(logging.DEBUG):
+        _tell(after, incoming, outcome, seconds)
     return Standing(after, due_at), Handover(outcome.outgoing, after.next_offset, parts.horizon(after)), outcome.decided
 
 
@@ -191,10 +198,20 @@ async def _move(parts: Parts, transaction: Transaction, lane: Lane, after: Lane)
         raise LaneStopped(msg)
 
 
+def _tell(after: Lane, incoming: Sequence[Incoming], outcome: Outcome, seconds: float) -> None:
+    """What became of each record, for whoever looks for one. Nothing of what publishers wrote but ids."""
+    for item, what in zip(incoming, outcome.outcomes, strict=False):
+        named = (
+            {} if isinstance(item.what, Unreadable) else {"organization": item.what.organization, "id": item.what.id}
+        )
+        log.debug("decided", lane=after.partition, offset=item.record.offset, outcome=what, **named)
+    log.debug("committed", lane=after.partition, offset=after.next_offset, records=outcome.decided, seconds=seconds)
+
+
 def _measure(outcome: Outcome, seconds: float) -> None:
     metrics.BATCH_SECONDS.observe(seconds)
     metrics.BATCH_COMMANDS.observe(outcome.decided)
-    for name, count in outcome.counts.items():
+    for name, count in Counter(outcome.outcomes).items():
         metrics.COMMANDS.labels(name).inc(count)
     for reason, count in outcome.dead_letters.items():
         metrics.DEAD_LETTERS.labels(reason).inc(count)

@@ -97,7 +97,7 @@ class _Deciding:
         recorded: Sequence[Recorded] = ()
         match request:
             case Tick():
-                self.outcome.counts["tick"] += 1
+                self.outcome.outcomes.append("tick")
             case Request():
                 self.outcome.ignored.update(request.ignored)
                 recorded, answer = self._judge(request, cause, len(records))
@@ -127,7 +127,7 @@ class _Deciding:
             return (), [self._reject(request, cause, request.key_refusals, index, uses_id=False)]
         remembered = None if request.dry_run else self.answered.get((request.organization, request.id))
         if remembered is not None and remembered.is_of(request.content_hash):
-            self.outcome.counts["duplicate"] += 1
+            self.outcome.outcomes.append("duplicate")
             return (), [self.writer.repeated(cause, remembered.result, index).record]
         is_new = remembered is None
         if not request.is_known:
@@ -153,24 +153,24 @@ class _Deciding:
         events = [self.writer.event(cause, entry, number) for number, entry in enumerate(recorded, index)]
         result = self.writer.accepted(cause, events, self._version(command), index + len(events))
         self._use_id(request, cause, "accepted", result)
-        self.outcome.counts["accepted"] += 1
+        self.outcome.outcomes.append("accepted")
         return [*(event.record for event in events), result.record]
 
     def _evaluate(self, cause: Cause, recorded: Sequence[Recorded], index: int) -> Outgoing:
         events = [self.writer.event(cause, entry, number) for number, entry in enumerate(recorded, index)]
-        self.outcome.counts["evaluated"] += 1
+        self.outcome.outcomes.append("evaluated")
         return self.writer.evaluated(cause, events, (), index).record
 
     def _reject(
         self, request: Request, cause: Cause, refusals: Sequence[Refusal], index: int, *, uses_id: bool
     ) -> Outgoing:
         if request.dry_run:
-            self.outcome.counts["evaluated"] += 1
+            self.outcome.outcomes.append("evaluated")
             return self.writer.evaluated(cause, (), refusals, index).record
         result = self.writer.rejected(cause, refusals, index)
         if uses_id and (request.organization, request.id) not in self.answered:
             self._use_id(request, cause, "rejected", result)
-        self.outcome.counts["rejected"] += 1
+        self.outcome.outcomes.append("rejected")
         return result.record
 
     def _use_id(self, request: Request, cause: Cause, outcome: str, result: WrittenResult) -> None:
@@ -205,7 +205,7 @@ class _Deciding:
         return states
 
     def _dead_letter(self, item: Incoming, why: Unreadable) -> Outgoing:
-        self.outcome.counts["dead_letter"] += 1
+        self.outcome.outcomes.append("dead_letter")
         self.outcome.dead_letters[why.reason] += 1
         return self.writer.dead_letter(item.record, why, item.at, self.record_bytes_max)
 

@@ -17,7 +17,8 @@ from worker.wire.outgoing import Outgoing, Topic
 class Outcome:
     """`decided` counts the records that were decided: a batch ends early where new due work must be looked up.
 
-    `due_at` is the earliest instant at which something that this batch brought about falls due.
+    `due_at` is the earliest instant at which something that this batch brought about falls due. `outcomes` are those
+    of the records, in their order: accepted, rejected, evaluated, duplicate, dead_letter or tick.
     """
 
     decided: int = 0
@@ -26,7 +27,7 @@ class Outcome:
     journal: list[JournalRow] = field(default_factory=list)
     outgoing: list[Outgoing] = field(default_factory=list)
     inbox: list[InboxRow] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
+    outcomes: list[str] = field(default_factory=list)
     dead_letters: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
 

@@ -79,6 +79,7 @@ def create_engine(  # noqa: PLR0913  the limits
         max_overflow=0,
         pool_timeout=connect_seconds_max,
         pool_pre_ping=True,
+        hide_parameters=True,  # errors are logged, and parameters are what people wrote
         connect_args={
             "timeout": connect_seconds_max,
             "command_timeout": command_seconds_max + ANSWER_SECONDS_MAX,
