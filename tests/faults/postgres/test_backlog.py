@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.faults.backlog import publish_all
+from tests.faults.kafka.asking import delete_group
 from tests.faults.postgres.scenario import is_live, ready, told
 from tests.faults.postgres.servers import ask
 from tests.system.checker import check
@@ -48,7 +49,7 @@ def commands() -> Iterator[tuple[str, str, bytes]]:
 
 
 async def lose_what_was_published(deployment: Deployment) -> None:
-    """Every topic but the commands is made anew, and the database is told that nothing was published."""
+    """Every topic but the commands is made anew, and whoever could say that anything was published forgets it."""
     lost = [plan for plan in topics.plan(deployment.settings) if plan.name != deployment.settings.topics.commands]
     admin = clients.admin(deployment.settings.kafka)
     await admin.start()
@@ -62,6 +63,7 @@ async def lose_what_was_published(deployment: Deployment) -> None:
         await topics.apply(admin, await topics.compare(admin, lost))
     finally:
         await admin.close()
+    await delete_group(deployment)
     await ask(deployment.settings.database.url, "UPDATE lanes SET published = 0, horizon_offset = NULL, stopped = NULL")
 
 
