@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from schemas.instants import format_instant, parse_instant
@@ -217,11 +218,23 @@ def servers() -> dict[str, Any]:
     return {"bootstrap_servers": os.environ.get("BILLING_KAFKA__BOOTSTRAP_SERVERS", "localhost:9092")}
 
 
+async def logs_of(names: list[str]) -> list[TopicPartition]:
+    """All partitions of topics. They keep their own number when commands get more."""
+    admin = AIOKafkaAdminClient(**servers())
+    await admin.start()
+    try:
+        counts = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
+    finally:
+        await admin.close()
+    if missing := [name for name in names if not counts.get(name)]:
+        raise SystemExit(f"there is no topic {', '.join(missing)}")
+    return [TopicPartition(name, n) for name in names for n in range(counts[name])]
+
+
 @asynccontextmanager
 async def facts_into(payers: Payers) -> AsyncIterator[Facts]:
     """The reader of what the worker publishes."""
-    names = [topic(name) for name in ("payers", "binding-events", "horizons")]
-    logs = [TopicPartition(name, n) for name in names for n in range(payers.partitions)]
+    logs = await logs_of([topic(name) for name in ("payers", "binding-events", "horizons")])
     never_jump = {"auto_offset_reset": "none", "enable_auto_commit": False}  # a lost position is an error
     async with (
         AIOKafkaConsumer(**servers(), **never_jump, isolation_level="read_committed") as consumer,
@@ -275,8 +288,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--provisional", action="store_true", help='after that write what is known, with "final": false'
     )
-    partitions = int(os.environ.get("BILLING_TOPICS__PARTITIONS", "12"))
-    parser.add_argument("--partitions", type=int, default=partitions, help="of the worker's topics (%(default)s)")
+    declared = os.environ.get("BILLING_TOPICS__COMMANDS_PARTITIONS") or os.environ.get("BILLING_TOPICS__PARTITIONS")
+    parser.add_argument("--partitions", type=int, default=declared or 12, help="of the commands topic (%(default)s)")
     return parser.parse_args()
 
 

@@ -133,12 +133,18 @@ class Payers:
         return dump.write(head, self._horizons, self._projects)
 
     @classmethod
-    def load(cls, lines: Iterable[str], *, partitions: int | None = None) -> "Payers":
-        """What was dumped. Another count of partitions makes horizons heard of before void. ValueError if torn."""
+    def load(cls, lines: Iterable[str], *, partitions: int | None = None, topics_anew: bool = False) -> "Payers":
+        """What was dumped. ValueError if torn.
+
+        Another count of partitions makes horizons heard of before void. `topics_anew`: the topics were lost and filled
+        again, at other offsets; then positions are void, and everything is to be read from its beginning.
+        """
         head, horizons, projects = dump.read(lines)
         payers = cls(whole=head["whole"], partitions=partitions or head["partitions"], commands=head["commands"])
         if payers.partitions != head["partitions"]:
             horizons = Horizons(positions=horizons.positions)
+        if topics_anew:
+            horizons = Horizons(final=horizons.final)
         payers._horizons, payers._projects = horizons, projects
         return payers
 

@@ -14,14 +14,18 @@ import pytest
 from sqlalchemy import text
 
 from tests.faults.kafka.asking import asking
-from tests.faults.kafka.trial import end, ready
+from tests.faults.kafka.trial import end, ready, says_why
+from tests.recovery.lanes import on_database
 from tests.recovery.programs import program
 from tests.system.checker import check
 from tests.system.deployment import Deployment, WorkerProcess, command, ready_account
-from tests.system.provision import PARTITIONS
+from tests.system.provision import PARTITIONS, own_database
 from tests.system.settling import until
+from tests.system.stacks import Addresses
 from worker.broker.topics import present_partitions
 from worker.recovery.cutover.sight import members_of
+from worker.recovery.ground import owner_of
+from worker.recovery.rebuild.run import make_plan
 from worker.wire.partitions import partition_of
 
 pytestmark = pytest.mark.timeout(600)
@@ -79,22 +83,22 @@ async def nobody_is_there(deployment: Deployment) -> None:
         await until(is_empty, "the group is empty")
 
 
-async def killed_once_it_has_added_partitions(deployment: Deployment) -> None:
-    """The program dies after what it does to the topic, and before what it does to the database."""
+async def killed_waiting(deployment: Deployment, locked: str) -> None:
+    """The program dies where it waits for a table: for `lanes` before it tells the topics, for `audit` after that."""
     topic = deployment.settings.topics.commands
     async with deployment.engine() as engine, engine.begin() as held, asking(deployment) as admin:
-        await held.execute(text("LOCK TABLE lanes IN ROW EXCLUSIVE MODE"))
+        await held.execute(text(f"LOCK TABLE {locked} MODE"))
         process = subprocess.Popen(  # noqa: ASYNC220 - nobody else waits for this test
             [sys.executable, "-m", "worker", *CUT_OVER, "--yes"], env=os.environ | deployment.environment
         )
         try:
 
-            async def waits_for_the_lanes() -> bool:
+            async def waits() -> bool:
                 waiting = await held.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
                 present = (await present_partitions(admin))[topic]
                 return present == MORE and bool(waiting.scalar_one())
 
-            await until(waits_for_the_lanes, "partitions are added, and the lanes are waited for", 120)
+            await until(waits, f"partitions are added, and waits for {locked}", 120)
         finally:
             process.kill()
             process.wait()
@@ -114,7 +118,7 @@ async def test_organizations_that_move_go_on_in_their_order_above_every_instant_
     before = instants(await deployment.messages("command_results"))
     await execute(deployment, AHEAD)  # as after a broker whose clock is ahead
 
-    await killed_once_it_has_added_partitions(deployment)
+    await killed_waiting(deployment, "lanes IN ROW EXCLUSIVE")
     assert await declared(deployment) == (PARTITIONS, PARTITIONS)
     would = json.loads((await program(deployment, *CUT_OVER, "--json")).stdout)
     assert await declared(deployment) == (PARTITIONS, PARTITIONS)
@@ -172,6 +176,34 @@ async def test_it_is_refused_until_lanes_are_drained_and_workers_are_gone(deploy
     async with asking(deployment) as admin:
         assert (await present_partitions(admin))[deployment.settings.topics.commands] == PARTITIONS
     assert await declared(deployment) == (PARTITIONS, PARTITIONS)
+
+
+@pytest.mark.slow
+async def test_one_that_was_broken_off_once_the_topics_knew_is_done_again_before_a_worker_takes_a_lane(
+    deployment: Deployment, stack: Addresses, migrated: str
+) -> None:
+    await decided(deployment, accounts())
+    positions = "SELECT partition, epoch, next_offset FROM lanes ORDER BY partition"
+    before = await deployment.rows(positions)
+    await killed_waiting(deployment, "audit IN EXCLUSIVE")
+    assert await declared(deployment) == (PARTITIONS, PARTITIONS)
+    async with own_database(stack, migrated) as url, owner_of(on_database(deployment, url), "rebuild") as engine:
+        counts = (await make_plan(on_database(deployment, url), engine)).counts
+    assert list(counts.ever) == [PARTITIONS, MORE]  # a rebuild is as good: all lanes were told, and nobody was at work
+
+    await deployment.publish_many(binds(0, 1))
+    with deployment.worker() as worker:
+        await says_why(worker, f"if the cut-over was broken off, `topics cut-over --partitions {MORE}`", lanes=MORE)
+        await end(worker)
+    assert await deployment.rows(positions) == before
+    await program(deployment, *CUT_OVER, "--yes")
+
+    assert await declared(deployment) == (MORE, MORE)
+    assert await deployment.rows("SELECT 1 FROM lanes WHERE stopped IS NOT NULL") == []
+    await decided(deployment, binds(1, 2))
+    sent = ("create-main", "create-other", "bind-0", "bind-1")
+    await check(deployment, Counter(dict.fromkeys(sent, len(ORGANIZATIONS))))
+    await program(deployment, "verify", "--topics")
 
 
 @pytest.mark.slow

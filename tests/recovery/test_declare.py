@@ -12,10 +12,12 @@ from tests.faults.kafka.lanes import ORGANIZATIONS, binds, ids_of, publish_to_al
 from tests.faults.kafka.test_topics_made_anew import make_commands_anew
 from tests.faults.kafka.trial import end, ready, says_why
 from tests.recovery.programs import program
+from tests.recovery.standing import differences, rows_of
 from tests.system.checker import check
 from tests.system.deployment import Deployment, ready_account
-from tests.system.provision import PARTITIONS
+from tests.system.provision import PARTITIONS, own_database
 from tests.system.settling import until
+from tests.system.stacks import Addresses
 from worker.broker.topics import present_partitions
 
 pytestmark = pytest.mark.timeout(600)
@@ -72,8 +74,20 @@ async def lose_horizons(deployment: Deployment) -> None:
     await program(deployment, "topics", "apply")
 
 
+async def is_rebuilt(deployment: Deployment, stack: Addresses, migrated: str) -> None:
+    """The topics are whole again: they bring a lost database back to the row."""
+    async with own_database(stack, migrated) as url:
+        lost = {"BILLING_DATABASE__URL": url}
+        done = json.loads((await program(deployment, "rebuild", "--yes", "--json", environment=lost)).stdout)
+        assert done["lanes"] == PARTITIONS
+        assert differences(await rows_of(deployment.settings.database.url), await rows_of(url)) == []
+        await program(deployment, "verify", "--topics", environment=lost)
+
+
 @pytest.mark.slow
-async def test_lost_horizons_are_made_good_by_saying_that_everything_was_published(deployment: Deployment) -> None:
+async def test_lost_horizons_are_made_good_by_saying_that_everything_was_published(
+    deployment: Deployment, stack: Addresses, migrated: str
+) -> None:
     await decided(deployment, 0, DECIDED - 1)
     await declared(deployment, "published-through-position", fits=False)
     await lose_horizons(deployment)
@@ -81,6 +95,7 @@ async def test_lost_horizons_are_made_good_by_saying_that_everything_was_publish
     await declared(deployment, "commands-anew", fits=False)
 
     await declared(deployment, "published-through-position")
+    await is_rebuilt(deployment, stack, migrated)
     await decided(deployment, DECIDED - 1, DECIDED + 5)
 
     await check(deployment, ids_of(range(DECIDED + 5)))
@@ -88,7 +103,9 @@ async def test_lost_horizons_are_made_good_by_saying_that_everything_was_publish
 
 
 @pytest.mark.slow
-async def test_lost_horizons_and_what_they_told_of_is_published_again(deployment: Deployment) -> None:
+async def test_lost_horizons_and_what_they_told_of_is_published_again(
+    deployment: Deployment, stack: Addresses, migrated: str
+) -> None:
     await decided(deployment, 0, DECIDED - 1)
     before = await deployment.read("command_results")
     await lose_horizons(deployment)
@@ -101,6 +118,7 @@ async def test_lost_horizons_and_what_they_told_of_is_published_again(deployment
     after = Counter(record.value for record in await deployment.read("command_results"))
     assert after == Counter({record.value: 2 for record in before})
     assert len(await deployment.messages("horizons")) >= PARTITIONS
+    await is_rebuilt(deployment, stack, migrated)
 
 
 @pytest.mark.slow

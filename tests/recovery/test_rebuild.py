@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from worker.recovery.rebuild.ground import NotEmptyError
 from worker.recovery.rebuild.loading import Tally
 from worker.recovery.rebuild.run import NotRebuildableError, make_plan, rebuild
 from worker.settings import Settings
+from worker.wire.outgoing import Topic
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -91,6 +93,30 @@ async def test_what_is_kept_in_memory_may_be_next_to_nothing(
     assert differences(true, await rows_of(empty.database.url)) == []
 
 
+async def test_a_piece_may_end_between_any_two_events_of_a_command(
+    empty: Settings, true: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hold is placed by one event and the phase changes by the next: between them the account breaks a rule."""
+    read = rebuild_reading.read_partition
+
+    async def one_by_one(
+        reader: Any, unit: rebuild_reading.Unit, first: int, **options: int
+    ) -> AsyncIterator[tuple[Any, int]]:
+        async for records, position in read(reader, unit, first, **options):
+            if unit.topic is Topic.ACCOUNT_EVENTS:
+                for record in records:
+                    yield [record], record.offset + 1
+            yield records if unit.topic is not Topic.ACCOUNT_EVENTS else (), position
+
+    monkeypatch.setattr(rebuild_reading, "read_partition", one_by_one)
+    monkeypatch.setattr(rebuilding, "PIECE_RECORDS", 1)
+    monkeypatch.setattr(rebuilding, "SUBJECTS_MAX", 4)
+
+    await carry_out(empty)
+
+    assert differences(true, await rows_of(empty.database.url)) == []
+
+
 class Breaking(Bar):
     """Breaks the run off when so much is done."""
 
@@ -120,6 +146,39 @@ async def test_a_run_that_breaks_off_anywhere_is_gone_on_with(
     assert differences(true, await rows_of(empty.database.url)) == []
 
 
+async def test_what_was_published_again_is_left_out_by_a_run_that_goes_on(
+    stack: Addresses, migrated: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came first was read by the run that was broken off, what repeats it by the one that goes on."""
+    monkeypatch.setattr(rebuilding, "PIECE_RECORDS", 10)
+    monkeypatch.setattr(rebuilding, "RECORDS_AT_ONCE", 5)
+    async with (
+        own_database(stack, migrated) as url,
+        own_database(stack, migrated) as empty,
+        own_deployment(stack, url) as deployment,
+    ):
+        with deployment.worker():
+            await deployment.publish_many(traffic(5, ORGANIZATIONS, 100))
+            await deployment.answers(SECONDS_MAX)
+        again = program(deployment, deployment.settings, "--again", "--yes", "--json", command="republish")
+        status, out, _ = await told(again)
+        assert (status, json.loads(out)["published"]["command-results"] > 0) == (0, True)
+        settings = on_database(deployment, empty)
+        runs = 0
+        while await interrupted(settings, Breaking(40)):
+            runs += 1
+
+        assert runs > 5
+        assert differences(await rows_of(url), await rows_of(empty)) == []
+
+
+async def interrupted(settings: Settings, bar: Bar) -> bool:
+    with suppress(Interrupted):
+        await carry_out(settings, bar)
+        return False
+    return True
+
+
 async def test_a_database_that_holds_anything_is_refused_and_left_alone(lived: Deployment, true: Rows) -> None:
     with pytest.raises(NotEmptyError):
         await carry_out(lived.settings)
@@ -141,7 +200,7 @@ async def test_an_event_that_is_missing_is_named_and_nothing_passes_for_whole(
             left_out.extend(record for record in records if record not in kept)
             yield kept, position
 
-    monkeypatch.setattr(rebuilding, "read_partition", leave_one_out)
+    monkeypatch.setattr(rebuild_reading, "read_partition", leave_one_out)
 
     with pytest.raises(SequenceGapError, match=r"stands at event 1, and event 3 .* does not follow"):
         await carry_out(empty)
@@ -190,10 +249,12 @@ async def test_from_the_states_alone_everything_stands_as_it_does_and_its_past_i
     assert await Deployment(empty, {}).rows("SELECT 1 FROM phases") == []
 
 
-def program(deployment: Deployment, settings: Settings, *arguments: str) -> "subprocess.Popen[bytes]":
+def program(
+    deployment: Deployment, settings: Settings, *arguments: str, command: str = "rebuild"
+) -> "subprocess.Popen[bytes]":
     environment = os.environ | deployment.environment | {"BILLING_DATABASE__URL": settings.database.url}
     return subprocess.Popen(
-        [sys.executable, "-m", "worker", "rebuild", *arguments],
+        [sys.executable, "-m", "worker", command, *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

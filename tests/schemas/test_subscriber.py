@@ -289,6 +289,23 @@ def test_a_restart_goes_on_where_it_was(bound: Payers) -> None:
     assert list(again.dump()) == lines
 
 
+def test_in_topics_that_were_made_anew_a_horizon_counts_when_they_are_read_to_their_ends(bound: Payers) -> None:
+    final(bound, through=5)
+    bound.event(established(3, 6))
+
+    again = Payers.load(bound.dump(), topics_anew=True)
+
+    assert again.positions == {}
+    assert again.through("acme") == minute(5)
+    again.horizon(LANE, horizon(20))
+    assert again.asks_for_ends()
+    again.ends({LOG: 9})
+    again.reached({LOG: 5})
+    assert again.through("acme") == minute(5), "what it had read of the topic before says nothing of this one"
+    again.reached({LOG: 9})
+    assert again.through("acme") == minute(20)
+
+
 def test_a_torn_dump_is_refused(bound: Payers) -> None:
     *most, _ = bound.dump()
     with pytest.raises(ValueError, match="lost some of its lines"):

@@ -1,20 +1,22 @@
 """What all lanes of one worker share."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
+from worker.domain.counts import Counts, CutOver
 from worker.domain.value import value
 from worker.lane.ports import Database, Topics
 from worker.lane.publisher import TopicNames
 from worker.settings import Settings
 from worker.store.lanes import Lane
-from worker.wire.horizons import Horizon
+from worker.wire.horizons import Horizon, counts_header
 from worker.wire.outgoing import Outgoing
 from worker.wire.writer import Writer
 
 
 @value
 class Parts:
-    """Put together once, in `app`."""
+    """Put together once, in `app`. `cut_overs` are those on record, the oldest first."""
 
     settings: Settings
     database: Database
@@ -23,8 +25,11 @@ class Parts:
     partitions: int
     names: TopicNames
     writer: Writer
+    cut_overs: Sequence[CutOver] = ()
 
     def horizon(self, lane: Lane) -> Outgoing:
         """What the topics are told of a lane that has come this far."""
         horizon = Horizon(lane.latest_at, lane.next_offset, lane.epoch, self.installation)
-        return self.writer.horizon(self.settings.topics.commands, lane.partition, horizon)
+        told = self.writer.horizon(self.settings.topics.commands, lane.partition, horizon)
+        counts = counts_header(Counts(self.partitions, self.cut_overs), lane.partition)
+        return told._replace(headers=(*told.headers, counts))

@@ -10,23 +10,27 @@ from worker.lane.parts import Parts
 from worker.lane.ports import Reader
 from worker.settings import PublishingMode
 from worker.store.lanes import Lane
-from worker.wire.horizons import Horizon, horizon_key, read_horizon
+from worker.wire.horizons import Horizon, LaneCounts, horizon_key, read_counts, read_horizon
 from worker.wire.outgoing import Topic
 
 log = structlog.get_logger(__name__)
+
+_UNKNOWN_CUT_OVER = "the topics tell of a cut-over"
 
 
 @value
 class Watermark:
     """Everything of the lane before `offset` is published. `seen_at` is where its horizon record lies, if any.
 
-    `through` is the instant that the lane had reached there, `epoch` that of the owner who said so.
+    `through` is the instant that the lane had reached there, `epoch` that of the owner who said so, `declared` how many
+    partitions he knew of (None: an older release, which did not say).
     """
 
     offset: int
     seen_at: int | None
     through: Instant
     epoch: int
+    declared: int | None = None
 
 
 async def read_watermark(parts: Parts, reader: Reader, partition: int, known: Lane | None) -> Watermark | None:
@@ -49,20 +53,52 @@ async def read_watermark(parts: Parts, reader: Reader, partition: int, known: La
         msg = f"the horizons topic holds at offset {record.offset} what no worker wrote"
         raise LaneStopped(msg)
     _check_owner(parts, horizon)
+    declared = _declared(parts, read_counts(record.headers))
     if known is not None and horizon.offset < known.published:
         if not _came_late(parts, horizon, record.offset, known):
             msg = f"the topics tell of offset {horizon.offset}, but {known.published} was published: topics lost?"
             raise LaneStopped(msg)
         log.warning("late_horizon", lane=partition, horizon_offset=horizon.offset, published=known.published)
-        return Watermark(known.published, record.offset, horizon.through, horizon.epoch)
+        return Watermark(known.published, record.offset, horizon.through, horizon.epoch, declared)
+    if known is not None and _is_of_a_copy(horizon, record.offset, known):
+        msg = f"the topics tell of offset {horizon.offset}, but a later horizon was published: topics lost?"
+        raise LaneStopped(msg)
     await _compare_group_offset(parts, partition, horizon)
-    return Watermark(horizon.offset, record.offset, horizon.through, horizon.epoch)
+    return Watermark(horizon.offset, record.offset, horizon.through, horizon.epoch, declared)
 
 
 def _check_owner(parts: Parts, horizon: Horizon) -> None:
     if horizon.installation != parts.installation:
         msg = f"the topics belong to installation {horizon.installation}, this database is {parts.installation}"
         raise LaneStopped(msg)
+
+
+def _declared(parts: Parts, told: LaneCounts | None) -> int | None:
+    """How many partitions the lane's last owner knew of. Raises LaneStopped if that is more than the database does.
+
+    A database of before a cut-over knows neither the lanes that came with it nor who has moved there.
+
+    Its own log and positions fit the topics, so nothing else would tell: it would fold what was published, and answer
+    whoever moved that he is misplaced. Every lane is told by the cut-over itself, before the database declares it.
+    """
+    if told is None:
+        return None
+    if told.declared > parts.partitions:
+        raise LaneStopped(unknown_cut_over(told.declared, parts.partitions))
+    return told.declared
+
+
+def unknown_cut_over(told: int, declared: int) -> str:
+    """Why a lane stops whose topics tell of a cut-over that its database does not know."""
+    return (
+        f"{_UNKNOWN_CUT_OVER} to {told} partitions, and this database declares {declared}: is it a backup from "
+        f"before? Then `billing-worker rebuild`; if the cut-over was broken off, `topics cut-over --partitions {told}`"
+    )
+
+
+def is_unknown_cut_over(reason: str) -> bool:
+    """Whether a lane stopped for that."""
+    return reason.startswith(_UNKNOWN_CUT_OVER)
 
 
 def _came_late(parts: Parts, horizon: Horizon, offset: int, known: Lane) -> bool:
@@ -74,6 +110,15 @@ def _came_late(parts: Parts, horizon: Horizon, offset: int, known: Lane) -> bool
     return not is_fenced and horizon.epoch <= known.epoch and offset > (known.horizon_offset or 0)
 
 
+def _is_of_a_copy(horizon: Horizon, offset: int, known: Lane) -> bool:
+    """Whether it lies before a horizon that the lane's row knows of: offsets of a log that is still the same only grow.
+
+    What was published since, the row only knows with the next batch. Where the topics were made anew and filled from
+    the journal, horizons lie at other offsets too, but tell of everything that was decided.
+    """
+    return known.horizon_offset is not None and offset < known.horizon_offset and horizon.offset < known.next_offset
+
+
 async def _has_told_group(parts: Parts, partition: int) -> bool:
     """Whether this installation committed the group's offset: in the transaction of a horizon, so there was one.
 
@@ -83,13 +128,19 @@ async def _has_told_group(parts: Parts, partition: int) -> bool:
 
 
 async def _compare_group_offset(parts: Parts, partition: int, horizon: Horizon) -> None:
-    """An alarm when somebody moved the group's offset; it decides nothing.
+    """An alarm when somebody moved the group's offset; by itself it decides nothing.
 
-    Where it does not travel in the transaction it lags behind the horizon, and tells nothing.
+    One that this installation signed travelled in the transaction of a horizon: if that is not there any more, the
+    topic of horizons is not the one that was written, and LaneStopped is raised. Where the group's offset does not
+    travel in the transaction it lags behind the horizon, and tells nothing.
     """
     if parts.settings.publishing.mode is not PublishingMode.EXACTLY_ONCE:
         return
     found = await parts.topics.group_offset(partition)
-    if found.offset != horizon.offset:
-        metrics.GROUP_OFFSETS_MOVED.inc()
-        log.warning("group_offset_differs", lane=partition, group_offset=found.offset, horizon_offset=horizon.offset)
+    if found.offset == horizon.offset:
+        return
+    if found.offset > horizon.offset and found.metadata.startswith(f"{parts.installation}/"):
+        msg = f"the topics tell of offset {horizon.offset}, but {found.offset} was published: topics lost?"
+        raise LaneStopped(msg)
+    metrics.GROUP_OFFSETS_MOVED.inc()
+    log.warning("group_offset_differs", lane=partition, group_offset=found.offset, horizon_offset=horizon.offset)

@@ -17,13 +17,14 @@ ORGANIZATIONS_AT_ONCE: Final = 10_000
 # Whoever takes a lane waits for this, and then reads the number that was declared.
 _LOCK = text("LOCK TABLE lanes, installation IN SHARE ROW EXCLUSIVE MODE")
 _DECLARE = text("UPDATE installation SET partitions = :partitions")
-_RAISE = text("UPDATE lanes SET epoch = epoch + 1, latest_at = :latest_at")
+_RAISE = text("UPDATE lanes SET epoch = epoch + 1, latest_at = :latest_at, stopped = NULL")
 _BEGIN = text(
     """
     INSERT INTO lanes (partition, epoch, next_offset, latest_at, published)
     VALUES (:partition, 1, :first_offset, :latest_at, :first_offset)
     """
 )
+_TOLD = text("UPDATE lanes SET published = next_offset, horizon_offset = :seen_at WHERE partition = :partition")
 _ORGANIZATIONS = text(
     """
     (SELECT DISTINCT organization FROM accounts WHERE organization > :after ORDER BY 1 LIMIT :count)
@@ -77,6 +78,13 @@ async def declare(connection: AsyncConnection, partitions: int, begins: Mapping[
         begin = {"partition": partition, "first_offset": first_offset, "latest_at": latest_at}
         await connection.execute(_BEGIN, begin)
     await connection.execute(_DECLARE, {"partitions": partitions})
+
+
+async def told(connection: AsyncConnection, seen_at: Mapping[int, int]) -> None:
+    """Where the horizons lie that tell of it."""
+    await connection.execute(
+        _TOLD, [{"partition": partition, "seen_at": offset} for partition, offset in seen_at.items()]
+    )
 
 
 def latest_of(seen: Mapping[int, Lane]) -> Instant:

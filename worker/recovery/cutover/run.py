@@ -5,12 +5,14 @@ those after, lie in one partition in their order. An organization that moves goe
 that was ever given out, and after everything that was decided of it: its old lane is drained and published.
 
 Killed anywhere it is begun once more: partitions that are there already are no obstacle, and the database is changed
-at once or not at all.
+at once or not at all. The topics are told first, by a horizon of every lane: so whatever the database declares they
+know, and one that was set back to before is recognised by any lane of it. Should it be killed in between, no worker
+takes a lane until it was done again.
 """
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
@@ -18,7 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from schemas.instants import format_instant
 from worker.broker.topics import present_partitions
+from worker.domain.counts import CutOver
 from worker.domain.values import Instant
+from worker.lane.publisher import Handover
 from worker.recovery.cutover import ground
 from worker.recovery.cutover.sight import LaneSight, Sight, members_of, sight
 from worker.recovery.ground import Refused
@@ -28,8 +32,6 @@ from worker.store import audit, installation, lanes
 from worker.store.installation import Installation
 from worker.store.lanes import Lane
 from worker.wire.partitions import partition_of
-
-COMMAND: Final = "topics cut-over"
 
 _SETTLE_SECONDS_MAX: Final = 60.0
 _POLL_SECONDS: Final = 0.2
@@ -76,7 +78,7 @@ async def make_plan(
     topic = settings.topics.commands
     present = (await present_partitions(admin)).get(topic)
     count = _check(settings, declared, present, wanted)
-    async with sight(settings, engine, declared) as eyes:
+    async with sight(settings, engine, declared, wanted) as eyes:
         before = await eyes.ends(count)
         await asyncio.sleep(watch_seconds)
         looked_at = tuple([await eyes.lane(partition, seen.get(partition)) for partition in range(count)])
@@ -119,7 +121,9 @@ def _check(settings: Settings, declared: Installation, present: int | None, want
 def _obstacles(looked_at: tuple[LaneSight, ...], before: Mapping[int, int], declared: int) -> list[str]:
     found = []
     for lane in looked_at:
-        if lane.row is not None or lane.partition < declared:
+        if lane.row is None and (unknown := lane.unknown()):
+            found += unknown
+        elif lane.row is not None or lane.partition < declared:
             found += lane.undrained()
         elif lane.bounds.end != before[lane.partition] or lane.is_held:
             found.append(f"partition {lane.partition}: commands arrive, so publishers have not paused")
@@ -141,11 +145,10 @@ async def cut_over(
     if plan.obstacles:
         raise Refused("\n".join(plan.obstacles))
     await _grow(admin, settings.topics.commands, plan)
-    async with sight(settings, engine, plan.declared) as eyes:
-        begins = await _begins(eyes, plan)
     if members := await members_of(admin, settings.kafka.group_id):
         raise Refused(f"{len(members)} workers have joined the group meanwhile. No lane was changed.")
-    async with engine.begin() as connection:
+    async with sight(settings, engine, plan.declared, plan.wanted) as eyes, engine.begin() as connection:
+        begins = await _begins(eyes, plan)
         await ground.hold_still(connection, plan.declared, plan.seen)
         moved = 0
         async for page in ground.organizations(connection):
@@ -153,12 +156,37 @@ async def cut_over(
             bar.advance(len(page))
         await ground.declare(connection, plan.wanted, begins, plan.latest_at)
         offsets = {lane.partition: lane.next_offset for lane in plan.seen.values()} | begins
+        await ground.told(connection, await _tell(eyes, plan, offsets, await lanes.read_all(connection), bar))
         outcome = plan.as_json() | {
             "accountsAndProjectsMoved": moved,
             "offsets": [offsets[lane] for lane in range(plan.wanted)],
         }
-        await audit.record(connection, noted["who"], COMMAND, noted["arguments"], outcome)
+        await audit.record(connection, noted["who"], audit.CUT_OVER, noted["arguments"], outcome)
     return outcome
+
+
+async def _tell(
+    eyes: Sight, plan: Plan, offsets: Mapping[int, int], rows: Sequence[Lane], bar: Bar
+) -> Mapping[int, int]:
+    """Have every lane's horizon tell of the new number, in the name of its next owner. Where each lies.
+
+    Of one that was broken off the topics have seen that epoch already: no record may come twice.
+    """
+    cut_overs = [*eyes.parts.cut_overs, CutOver(plan.declared.partitions or 0, offsets)]
+    parts = replace(eyes.parts, cut_overs=cut_overs)
+    epochs = {one.partition: one.watermark.epoch for one in plan.lanes if one.watermark is not None}
+    seen_at = {}
+    for row in rows:
+        bar.say(f"telling of lane {row.partition}")
+        publisher = parts.topics.publisher(row.partition)
+        try:
+            await publisher.start()
+            told = replace(row, epoch=max(row.epoch, epochs.get(row.partition, 0) + 1))
+            publisher.sign(parts.installation, told.epoch)
+            seen_at[row.partition] = await publisher.publish([Handover([], row.next_offset, parts.horizon(told))])
+        finally:
+            await publisher.stop()
+    return seen_at
 
 
 async def _grow(admin: AIOKafkaAdminClient, topic: str, plan: Plan) -> None:

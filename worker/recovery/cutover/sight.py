@@ -15,8 +15,9 @@ from worker.lane.errors import LaneStopped
 from worker.lane.kafka import KafkaTopics
 from worker.lane.parts import Parts
 from worker.lane.publisher import TopicNames
-from worker.lane.watermark import Watermark, read_watermark
+from worker.lane.watermark import Watermark, is_unknown_cut_over, read_watermark
 from worker.settings import Settings
+from worker.store import audit
 from worker.store.database import PostgresDatabase
 from worker.store.installation import Installation
 from worker.store.lanes import Lane
@@ -32,7 +33,8 @@ UNDECIDED_MAX: Final = 1_000
 class LaneSight:
     """One lane as it was seen. `undecided` are commands at or past its position, `is_held` is by an open transaction.
 
-    `trouble` is why a worker would not publish on: the topics and the row contradict each other.
+    `trouble` is why a worker would not publish on: the topics and the row contradict each other. `is_told`: a cut-over
+    that was broken off has told the topics of this lane already.
     """
 
     partition: int
@@ -42,6 +44,7 @@ class LaneSight:
     is_held: bool
     watermark: Watermark | None
     trouble: str | None
+    is_told: bool = False
 
     @property
     def published(self) -> int | None:
@@ -55,14 +58,16 @@ class LaneSight:
         row, name = self.row, f"lane {self.partition}"
         if row is None:
             return [f"{name}: no worker ever took it, and its log holds commands"] if self.undecided else []
-        if row.stopped is not None:
+        # A cut-over that was broken off, or whose database was set back, may stop lanes only until it is done again.
+        if row.stopped is not None and not (self.trouble is None and is_unknown_cut_over(row.stopped)):
             return [f"{name} is stopped: {row.stopped}"]
         if not self.bounds.start <= row.next_offset <= self.bounds.end:
             return [f"{name} stands at {row.next_offset}, its log is [{self.bounds.start}, {self.bounds.end})"]
         why = [f"{name}: {self.trouble}"] if self.trouble is not None else []
         if self.is_held:
             why.append(f"{name}: a publisher's transaction is open at the end of its log")
-        if self.undecided:
+        # No worker can decide them by the old number any more: by the new one they are answered, if only by a refusal.
+        if self.undecided and not self.is_told:
             more = "at least " if self.undecided >= UNDECIDED_MAX else ""
             why.append(f"{name}: {more}{self.undecided} commands are not decided")
         published = self.published
@@ -71,6 +76,18 @@ class LaneSight:
         if published is not None and published > row.next_offset:
             why.append(f"{name} stands at {row.next_offset}, older than the topics, which tell of {published}")
         return why
+
+    def unknown(self) -> list[str]:
+        """Why a lane without a row must not begin: the topics know more of it than that a cut-over began it."""
+        told = self.watermark.offset if self.watermark else self.bounds.start
+        name = f"lane {self.partition}"
+        if self.trouble is not None:
+            return [f"{name}: {self.trouble}"]
+        if told > self.bounds.start:
+            return [
+                f"{name} has decided through {told}, and this database knows nothing of it: an old backup? `rebuild`"
+            ]
+        return []
 
 
 async def members_of(admin: AIOKafkaAdminClient, group_id: str) -> list[str]:
@@ -85,8 +102,10 @@ async def members_of(admin: AIOKafkaAdminClient, group_id: str) -> list[str]:
 class Sight:
     """Looks at lanes, with the eyes of a worker that would take them over."""
 
-    def __init__(self, parts: Parts, reader: LogReader, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, parts: Parts, reader: LogReader, consumer: AIOKafkaConsumer, wanted: int | None = None) -> None:
+        """`wanted` are the partitions that are to be declared."""
         self.parts = parts
+        self._wanted = wanted
         self.reader = reader
         self._consumer = consumer
 
@@ -110,7 +129,9 @@ class Sight:
             watermark = await read_watermark(self.parts, self.reader, partition, row)
         except LaneStopped as stopped:
             trouble = str(stopped)
-        return LaneSight(partition, row, bounds, undecided, stable < bounds.end, watermark, trouble)
+        told = watermark.declared if watermark is not None else None
+        is_told = self._wanted is not None and told == self._wanted
+        return LaneSight(partition, row, bounds, undecided, stable < bounds.end, watermark, trouble, is_told)
 
     async def _undecided(self, log: TopicPartition, first: int, end: int) -> int:
         """How many records other than ticks lie there. A tick that a worker left behind when it went is no command."""
@@ -128,17 +149,22 @@ class Sight:
 
 
 @asynccontextmanager
-async def sight(settings: Settings, engine: AsyncEngine, declared: Installation) -> AsyncIterator[Sight]:
-    """Eyes on the topics, connected."""
+async def sight(
+    settings: Settings, engine: AsyncEngine, declared: Installation, wanted: int | None = None
+) -> AsyncIterator[Sight]:
+    """Eyes on the topics, connected: a worker's, or one's that will find `wanted` partitions declared."""
     names = TopicNames(settings)
+    async with engine.connect() as connection:
+        cut_overs = await audit.cut_overs(connection)
     parts = Parts(
         settings=settings,
         database=PostgresDatabase(engine, declared.id, settings.rules.as_rules()),
         topics=KafkaTopics(settings, names, declared.id),
         installation=declared.id,
-        partitions=declared.partitions or settings.topics.partitions,
+        partitions=wanted or declared.partitions or settings.topics.partitions,
         names=names,
         writer=Writer(declared.id, settings.publishing.source),
+        cut_overs=cut_overs,
     )
     async with open_reader(settings.kafka) as reader, clients.consuming(settings.kafka) as consumer:
-        yield Sight(parts, reader, consumer)
+        yield Sight(parts, reader, consumer, wanted)

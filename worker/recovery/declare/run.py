@@ -125,6 +125,7 @@ async def _on_the_topics(settings: Settings, eyes: Sight, word: Word, lane: Decl
         case Word.PUBLISHED:
             return replace(row, published=row.next_offset, horizon_offset=await _tell(eyes, row))
         case Word.PUBLISH_AGAIN if lane.horizon is HorizonState.BEHIND and lane.told is not None:
+            await _take_back(settings, eyes, row)
             return replace(row, published=lane.told.offset, horizon_offset=None)
         case Word.PUBLISH_AGAIN:
             await _take_back(settings, eyes, row)

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from worker.lane.fingerprint import fingerprint_of
+from worker.lane.watermark import is_unknown_cut_over
 from worker.recovery.cutover.sight import LaneSight, Sight
 from worker.store.lanes import Lane
 from worker.wire.horizons import Horizon, horizon_key, read_horizon
@@ -28,6 +29,7 @@ class HorizonState(StrEnum):
     LOST = "lost"
     BEHIND = "behind what was published"
     FOREIGN = "not of this installation"
+    AHEAD = "of a cut-over that this database does not know"
 
 
 class Word(StrEnum):
@@ -59,6 +61,8 @@ class Declarable:
                 return f"{name}: the log is {self.log}, so nothing has begun anew"
             case Word.SKIP if self.log is not LogState.STARTS_PAST:
                 return f"{name}: the log does not start past the position {self.row.next_offset}: it is {self.log}"
+            case Word.PUBLISHED | Word.PUBLISH_AGAIN if self.horizon is HorizonState.AHEAD:
+                return f"{name}: its horizon is {self.horizon}: no word mends that. {self.lane.trouble}"
             case Word.PUBLISHED | Word.PUBLISH_AGAIN if self.horizon is HorizonState.FOREIGN:
                 return f"{name}: its horizon is {self.horizon}: these are the wrong topics, or the wrong database"
             case Word.PUBLISHED | Word.PUBLISH_AGAIN if self.horizon is HorizonState.WHOLE:
@@ -105,7 +109,9 @@ async def look_at(eyes: Sight, row: Lane) -> Declarable:
     record = await eyes.reader.newest_of_key(parts.names.log_of(Topic.HORIZONS, key), key, row.horizon_offset)
     told = None if record is None else read_horizon(record.value)
     state = HorizonState.WHOLE
-    if lane.trouble is not None:
+    if lane.trouble is not None and is_unknown_cut_over(lane.trouble):
+        state = HorizonState.AHEAD
+    elif lane.trouble is not None:
         is_ours = told is not None and told.installation == parts.installation
         state = HorizonState.LOST if record is None else HorizonState.BEHIND if is_ours else HorizonState.FOREIGN
     return Declarable(lane, row, await _log_state(eyes, lane, row), state, told)

@@ -5,6 +5,7 @@ has come lies beside, so that a killed run goes on.
 """
 # ruff: noqa: S608  the parts that SQL is put together from are constants of this module
 
+import json
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -19,32 +20,37 @@ UNFINISHED: Final = "(an unfinished rebuild: `billing-worker rebuild --yes` goes
 """Stands for the topic of commands as long as the database is not whole."""
 
 _FILLED: Final = ("accounts", "projects", "bindings", "holds", "phases", "inbox", "journal", "lanes")
-_PUT_ASIDE: Final = ("bindings", "holds", "phases")
+_PUT_ASIDE: Final = ("accounts", "bindings", "holds", "phases", "projects")
 _JOURNAL_AT_ONCE: Final = 16_000_000
 
 _IS_FILLED = text("SELECT " + " OR ".join(f"EXISTS (SELECT FROM {table})" for table in _FILLED))
 _IS_UNDER_WAY = text("SELECT to_regclass('rebuilding') IS NOT NULL")
 _BEGIN = (
-    "CREATE TABLE rebuilding (topic text, partition integer, next_offset bigint, PRIMARY KEY (topic, partition))",
+    "CREATE TABLE rebuilding (topic text, partition integer, next_offset bigint, places json)",
+    "ALTER TABLE rebuilding ADD PRIMARY KEY (topic, partition)",
     "CREATE TABLE rebuilding_kept (organization text, project text, PRIMARY KEY (organization, project))",
     "CREATE TABLE rebuilding_as (plan text)",
     "CREATE TABLE rebuilding_later (place integer, statement text)",
 )
 _END: Final = "DROP TABLE rebuilding, rebuilding_kept, rebuilding_as, rebuilding_later"
-# What refers to other keys comes first when it goes, and last when it comes back.
+# What refers to other keys comes first when it goes, and last when it comes back; the rest of a table in one scan.
+# Checks go too: a piece may end between two events of a command, and only the whole command keeps them.
 _CONSTRAINTS = text(
     """
-    SELECT conname, conrelid::regclass::text, pg_get_constraintdef(oid), contype = 'f'
+    SELECT conrelid::regclass::text, string_agg(format('DROP CONSTRAINT %I', conname), ', '),
+        string_agg(format('ADD CONSTRAINT %I %s', conname, pg_get_constraintdef(oid)), ', ' ORDER BY conname)
     FROM pg_constraint
-    WHERE conrelid = ANY (CAST(CAST(:tables AS text[]) AS regclass[])) AND (contype = 'f' OR contype = 'u')
-    ORDER BY contype = 'f' DESC, conname
+    WHERE conrelid = ANY (CAST(CAST(:tables AS text[]) AS regclass[])) AND contype IN ('c', 'f', 'u')
+    GROUP BY conrelid, contype = 'f'
+    ORDER BY contype = 'f' DESC, 1
     """
 )
 _INDEXES = text(
     """
     SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid)
     FROM pg_index
-    WHERE indrelid = CAST('bindings' AS regclass) AND NOT indisunique
+    WHERE indrelid = ANY (CAST(CAST(:tables AS text[]) AS regclass[]))
+        AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
     ORDER BY 1
     """
 )
@@ -54,11 +60,11 @@ _ALL_LATER = text("SELECT statement FROM rebuilding_later ORDER BY place")
 _REMEMBER = text("INSERT INTO rebuilding_as VALUES (:plan)")
 _REMEMBERED = text("SELECT plan FROM rebuilding_as")
 _CLAIM = text("UPDATE installation SET commands_topic = :topic, partitions = :partitions, id = :installation")
-_POSITIONS = text("SELECT topic, partition, next_offset FROM rebuilding")
+_POSITIONS = text("SELECT topic, partition, next_offset, places FROM rebuilding")
 _MOVE = text(
     """
-    INSERT INTO rebuilding VALUES (:topic, :partition, :next_offset)
-    ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset
+    INSERT INTO rebuilding VALUES (:topic, :partition, :next_offset, CAST(CAST(:places AS text) AS json))
+    ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset, places = excluded.places
     """
 )
 _USAGE = text(
@@ -108,20 +114,33 @@ class NotEmptyError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a partition was read, and by lane the last place (offset, index) of what was taken from it.
+
+    What comes again behind that was published again.
+    """
+
+    next_offset: int
+    places: dict[int, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class UnderWay:
-    """A run that was begun: what it was to do, and how far each partition was read."""
+    """A run that was begun: what it was to do, and how far each partition of a topic was read."""
 
     plan: str
-    positions: dict[tuple[str, int], int]
+    partitions: dict[tuple[str, int], Reached]
 
 
 async def under_way(connection: AsyncConnection) -> UnderWay | None:
     """The run that was begun, if any. Raises NotEmptyError for a database with anything in it that no run put there."""
     if (await connection.execute(_IS_UNDER_WAY)).scalar_one():
         plan = (await connection.execute(_REMEMBERED)).scalar_one()
-        rows = await connection.execute(_POSITIONS)
-        positions = {(topic, partition): next_offset for topic, partition, next_offset in rows}
-        return UnderWay(plan, positions)
+        partitions = {
+            (topic, partition): Reached(next_offset, {lane: (offset, index) for lane, offset, index in places})
+            for topic, partition, next_offset, places in await connection.execute(_POSITIONS)
+        }
+        return UnderWay(plan, partitions)
     if (await connection.execute(_IS_FILLED)).scalar_one():
         raise NotEmptyError("the database is not empty: a rebuild needs one that was migrated and never used")
     return None
@@ -138,10 +157,11 @@ async def begin(connection: AsyncConnection, installation: UUID, partitions: int
     claim = {"topic": UNFINISHED, "partitions": partitions, "installation": str(installation)}
     await connection.execute(_CLAIM, claim)
     later = []
-    for name, table, definition, _ in (await connection.execute(_CONSTRAINTS, {"tables": list(_PUT_ASIDE)})).all():
-        later.append(f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {definition}')
-        await connection.execute(text(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"'))
-    for name, definition in (await connection.execute(_INDEXES)).all():
+    tables = {"tables": list(_PUT_ASIDE)}
+    for table, gone, back in (await connection.execute(_CONSTRAINTS, tables)).all():
+        later.append(f"ALTER TABLE {table} {back}")
+        await connection.execute(text(f"ALTER TABLE {table} {gone}"))
+    for name, definition in (await connection.execute(_INDEXES, tables)).all():
         later.append(definition)
         await connection.execute(text(f"DROP INDEX {name}"))
     later.append(f"ALTER TABLE projects ENABLE {_TRIGGER}")
@@ -156,9 +176,11 @@ async def make_room(connection: AsyncConnection, lane: int, next_offset: int) ->
         await journal.ensure_pieces(connection, lane, first, min(first + _JOURNAL_AT_ONCE, next_offset + 100_000))
 
 
-async def note(connection: AsyncConnection, topic: str, partition: int, next_offset: int) -> None:
+async def note(connection: AsyncConnection, topic: str, partition: int, reached: Reached) -> None:
     """How far a partition was read, in the transaction that saves what was read."""
-    await connection.execute(_MOVE, {"topic": topic, "partition": partition, "next_offset": next_offset})
+    places = json.dumps([(lane, *place) for lane, place in reached.places.items()])
+    values = {"topic": topic, "partition": partition, "next_offset": reached.next_offset, "places": places}
+    await connection.execute(_MOVE, values)
 
 
 async def suppose_told(connection: AsyncConnection) -> None:

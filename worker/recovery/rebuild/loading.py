@@ -14,6 +14,7 @@ from worker.domain.book import Book
 from worker.domain.decision import Reason
 from worker.folding.stretch import HASH_UNKNOWN, from_ms, inbox_row
 from worker.recovery.rebuild.accounts import Accounts
+from worker.recovery.rebuild.ground import Reached
 from worker.recovery.rebuild.projects import Projects
 from worker.recovery.rebuild.reading import Commands
 from worker.recovery.rebuild.states import States
@@ -24,6 +25,7 @@ from worker.wire.outgoing import Topic
 from worker.wire.published import Place, PublishedEvent, at_of, place_of, place_of_letter, read_event, read_result
 
 _JOURNAL: Final = ("lane", "offset", "index", "at", "topic", "key", "value", "headers")
+_NOWHERE: Final = (-1, -1)
 _SLICE: Final = 200
 """So many records are read at a time before the connection has its turn: the server is to work meanwhile."""
 
@@ -50,15 +52,14 @@ class Tally:
 
 @dataclass(slots=True)
 class Whole:
-    """What is known of the topics as a whole: their commands, and through where each lane is published."""
+    """What is known of the topics as a whole: their commands, and through where each lane is published.
+
+    What lies behind a lane's horizon is as if it were not there.
+    """
 
     commands: str
     published: dict[int, int]
     partitions: int
-
-    def has(self, place: Place) -> bool:
-        """Whether what belongs there counts: what lies behind a lane's horizon is as if it were not there."""
-        return place.topic == self.commands and place.offset < self.published.get(place.lane, 0)
 
 
 class Loading:
@@ -72,11 +73,11 @@ class Loading:
         commands: Commands,
         tally: Tally,
         *,
-        is_new: bool,
+        reached: Reached | None = None,
         states: States | None = None,
     ) -> None:
-        """`is_new`: nothing of the partition is in the database; `states`: what stands is taken from its records."""
-        self._topic = topic
+        """`reached`: how far the database has the partition; `states`: what stands is taken from its records."""
+        self._topic, self._topic_value = topic, topic.value
         self._whole = whole
         self._commands = commands
         self._counts = tally.counts
@@ -84,10 +85,10 @@ class Loading:
         self._states = states
         self._subjects: Accounts | Projects | None = None
         if topic is Topic.ACCOUNT_EVENTS:
-            self._subjects = Accounts(book, whole.partitions, may_be_stored=not is_new)
+            self._subjects = Accounts(book, whole.partitions, may_be_stored=reached is not None)
         elif topic is Topic.BINDING_EVENTS:
-            self._subjects = Projects(book, whole.partitions, may_be_stored=not is_new)
-        self._reached: dict[int, tuple[int, int]] = {}
+            self._subjects = Projects(book, whole.partitions, may_be_stored=reached is not None)
+        self.reached = dict(reached.places) if reached else {}
         self._journal: list[tuple[object, ...]] = []
         self._inbox: list[InboxRow] = []
         self._kept: dict[tuple[str, str], bool] = {}
@@ -140,14 +141,15 @@ class Loading:
         if found and subjects.may_be_stored:
             await self.wait()
             await subjects.look_up(connection, [told for told, _ in found])
+        folded = 0
         for number, (told, record) in enumerate(found):
             if subjects.fold(told):
                 self._note(told.place, told.at, record)
-                self._counts["events"] += 1
-            else:
-                self._counts["repeated"] += 1
+                folded += 1
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
+        self._counts["events"] += folded
+        self._counts["repeated"] += len(found) - folded
 
     async def _take_results(self, records: Sequence[ConsumerRecord]) -> None:
         results = []
@@ -187,18 +189,20 @@ class Loading:
 
     def _is_first(self, place: Place) -> bool:
         """Whether it counts, and was not read before: what comes again behind later ones was published again."""
-        if not self._whole.has(place):
+        topic, lane, offset, index = place
+        if offset >= self._whole.published.get(lane, 0) or topic != self._whole.commands:
             self._counts["unpublished"] += 1
             return False
-        if (place.offset, place.index) <= self._reached.get(place.lane, (-1, -1)):
+        at = offset, index
+        if at <= self.reached.get(lane, _NOWHERE):
             self._counts["repeated"] += 1
             return False
-        self._reached[place.lane] = place.offset, place.index
+        self.reached[lane] = at
         return True
 
     def _note(self, place: Place, at: object, record: ConsumerRecord, headers: bytes | None = None) -> None:
-        row = (place.lane, place.offset, place.index, at, self._topic.value, record.key, record.value, headers)
-        self._journal.append(row)
+        _, lane, offset, index = place
+        self._journal.append((lane, offset, index, at, self._topic_value, record.key, record.value, headers))
 
     async def _write(self, connection: AsyncConnection) -> None:
         rows, self._journal = self._journal, []
@@ -209,8 +213,10 @@ class Loading:
         if self._subjects is not None:
             await self._subjects.write_past(connection)
         ids, self._inbox = self._inbox, []
-        doubtful = [row for row in ids if row.outcome == "rejected" and _may_be_used(row)]
-        certain = [row for row in ids if row not in doubtful] if doubtful else ids
+        certain: list[InboxRow] = []
+        doubtful: list[InboxRow] = []
+        for row in ids:
+            (doubtful if row.outcome == "rejected" and _may_be_used(row) else certain).append(row)
         if certain:
             await copy_into(connection, "inbox", InboxRow._fields, certain)
         if doubtful:

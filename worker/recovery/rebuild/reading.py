@@ -1,5 +1,6 @@
 """Reading the topics that a database is rebuilt from: partition by partition, and commands by their place."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,14 +10,16 @@ from aiokafka.errors import OffsetOutOfRangeError
 
 from worker.broker import clients
 from worker.broker.log import LogRange, LogReader
+from worker.recovery.rebuild.contents import content_of_answered
 from worker.settings import Settings
-from worker.wire.horizons import Horizon, horizon_key, read_horizon
-from worker.wire.incoming import content_of
+from worker.wire.horizons import Horizon, LaneCounts, horizon_key, read_counts, read_horizon
 from worker.wire.outgoing import Topic
 from worker.wire.partitions import partition_of_key
 
 RECORDS_AT_ONCE: Final = 2_000
-_POLL_MS: Final = 500
+_SLICE: Final = 200
+_POLL_MS: Final = 5
+"""Short: where a partition ends with the marker of a transaction nothing comes that could be waited for."""
 _FETCH_BYTES_MAX: Final = 2 * 1024 * 1024
 
 
@@ -36,12 +39,22 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """Records of a partition, and how far it is read with them."""
+
+    unit: Unit
+    records: Sequence[ConsumerRecord]
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
-    """A lane as its topics know it. `seen_at` is where its horizon lies."""
+    """A lane as its topics know it. `seen_at` is where its horizon lies, `counts` what it tells of partitions."""
 
     partition: int
     horizon: Horizon
     seen_at: int
+    counts: LaneCounts | None = None
 
 
 def consumer(settings: Settings) -> AIOKafkaConsumer:
@@ -57,11 +70,23 @@ async def read_partition(
     """The committed records of a partition from an offset on, and how far it is read with them."""
     reader.assign([unit.log])
     reader.seek(unit.log, max(first, unit.start))
+    reached = first
     while await reader.position(unit.log) < unit.end:
         for records in (await _take(reader, unit.log, records_max)).values():
             wanted = [record for record in records if record.offset < unit.end]
-            yield wanted, min(records[-1].offset + 1, unit.end)
-    yield (), unit.end
+            reached = min(records[-1].offset + 1, unit.end)
+            yield wanted, reached
+    if reached < unit.end:
+        yield (), unit.end
+
+
+async def read_all(
+    reader: AIOKafkaConsumer, units: Sequence[tuple[Unit, int]], records_max: int
+) -> AsyncGenerator[Page, None]:
+    """The partitions one after the other, each from an offset on; of each the last page is where it ends."""
+    for unit, first in units:
+        async for records, position in read_partition(reader, unit, first, records_max=records_max):
+            yield Page(unit, records, position)
 
 
 async def _take(reader: AIOKafkaConsumer, log: TopicPartition, records_max: int) -> dict[Any, list[ConsumerRecord]]:
@@ -87,7 +112,7 @@ async def lanes_of(settings: Settings, logs: LogReader, partitions: int) -> list
         record = await logs.newest_of_key(log, key)
         horizon = read_horizon(record.value) if record is not None else None
         if record is not None and horizon is not None:
-            found.append(Published(partition, horizon, record.offset))
+            found.append(Published(partition, horizon, record.offset, read_counts(record.headers)))
     return found
 
 
@@ -105,25 +130,40 @@ class Commands:
         self._units = units
         self._bytes_max = bytes_max
         self._positions: dict[int, int] = {}
+        self._left: dict[int, Sequence[ConsumerRecord]] = {}
+        self._read_last: int | None = None
 
     async def hashes(self, lane: int, offsets: Collection[int]) -> dict[int, bytes]:
-        """The hashes of the contents of these commands; nothing for those that are gone or not readable."""
+        """The hashes of the contents of these commands, which were answered; nothing for those that are gone."""
         unit = self._units.get(lane)
         if unit is None or not offsets:
             return {}
-        wanted = frozenset(offsets)
-        last = max(wanted)
-        first = max(unit.start, min(wanted), self._positions.get(lane, 0))
+        wanted, last = frozenset(offsets), max(offsets)
         found: dict[int, bytes] = {}
-        if first > last:
-            return found
-        async for records, position in read_partition(self._reader, _until(unit, last + 1), first):
-            for record in records:
-                if record.offset in wanted and (content_hash := content_of(record, self._bytes_max)) is not None:
-                    found[record.offset] = content_hash
-            self._positions[lane] = position
+        await self._find(lane, self._left.pop(lane, ()), wanted, found)
+        first = self._positions.get(lane, max(unit.start, min(wanted)))
+        while first <= last and first < unit.end:
+            if self._read_last != lane:
+                self._reader.assign([unit.log])
+                self._reader.seek(unit.log, first)
+                self._read_last = lane
+            for records in (await _take(self._reader, unit.log, RECORDS_AT_ONCE)).values():
+                await self._find(lane, [record for record in records if record.offset < unit.end], wanted, found)
+            first = self._positions[lane] = await self._reader.position(unit.log)
         return found
 
-
-def _until(unit: Unit, end: int) -> Unit:
-    return Unit(unit.topic, unit.log, unit.start, min(unit.end, end))
+    async def _find(
+        self, lane: int, records: Sequence[ConsumerRecord], wanted: Collection[int], found: dict[int, bytes]
+    ) -> None:
+        """Take what is wanted, and keep what lies behind all of that for the next time."""
+        last = max(wanted)
+        for number, record in enumerate(records):
+            if record.offset > last:
+                self._left[lane] = records[number:]
+                return
+            if record.offset in wanted:
+                content_hash = content_of_answered(record, self._bytes_max)
+                if content_hash is not None:
+                    found[record.offset] = content_hash
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)

@@ -5,11 +5,12 @@ over is written at once. A piece is one transaction, which also notes how far th
 transaction more, the rules that were put aside are put back, and the lanes stand where the topics say.
 """
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -17,19 +18,22 @@ from worker.broker import clients
 from worker.broker.log import LogReader, open_reader
 from worker.broker.topics import present_partitions
 from worker.domain.book import Book
+from worker.domain.counts import Counts
 from worker.folding.stretch import EVENTS
 from worker.lane.fingerprint import fingerprint_of
+from worker.recovery.ahead import ahead, rarely_collecting
 from worker.recovery.progress import Bar, Pace
-from worker.recovery.rebuild import ground
-from worker.recovery.rebuild.ground import UnderWay
+from worker.recovery.rebuild import counts, ground
+from worker.recovery.rebuild.ground import Reached, UnderWay
 from worker.recovery.rebuild.loading import Loading, Tally, Whole
 from worker.recovery.rebuild.reading import (
     RECORDS_AT_ONCE,
     Commands,
+    Page,
     Published,
     Unit,
     consumer,
-    lanes_of,
+    read_all,
     read_partition,
     unit_of,
 )
@@ -45,6 +49,8 @@ PIECE_RECORDS: Final = 200_000
 SUBJECTS_MAX: Final = 60_000
 """So many accounts or projects are kept in memory; the others are looked up again when something happens to them."""
 
+PAGES_AHEAD: Final = 3
+"""So many pages are fetched while what came before is loaded."""
 
 _ORDER: Final = (
     Topic.ACCOUNT_EVENTS,
@@ -68,12 +74,17 @@ class Plan:
     """What a run would read, and what the database would become. `begun` is how far a killed run had come."""
 
     installation: UUID
-    partitions: int
+    counts: Counts
     lanes: list[Published]
     units: list[Unit]
     commands: dict[int, Unit]
     begun: UnderWay | None
     from_state: bool
+
+    @property
+    def partitions(self) -> int:
+        """How many of commands are declared."""
+        return self.counts.declared
 
     @property
     def identity(self) -> str:
@@ -89,8 +100,12 @@ class Plan:
 
     def first_of(self, unit: Unit) -> int:
         """Where a partition is read from."""
-        positions = self.begun.positions if self.begun else {}
-        return max(unit.start, positions.get((unit.topic.value, unit.log.partition), 0))
+        reached = self.reached_in(unit)
+        return max(unit.start, reached.next_offset if reached else 0)
+
+    def reached_in(self, unit: Unit) -> Reached | None:
+        """How far a killed run had come in a partition."""
+        return self.begun.partitions.get((unit.topic.value, unit.log.partition)) if self.begun else None
 
     def as_json(self) -> dict[str, Any]:
         """For people and programs."""
@@ -110,7 +125,7 @@ class Plan:
 async def make_plan(
     settings: Settings, engine: AsyncEngine, partitions: int | None = None, *, from_state: bool = False
 ) -> Plan:
-    """Look at topics and database. `partitions` are those of commands; None: as many as the topic has now.
+    """Look at topics and database. `partitions` are those of commands; None: as many as the topics tell of.
 
     `from_state` leaves the events alone: what stands is taken from the compacted topics, and there is no history.
 
@@ -129,9 +144,11 @@ async def make_plan(
     needed = (Topic.ACCOUNTS, Topic.PAYERS) if from_state else EVENTS
     if missing := sorted(names[topic] for topic in needed if names[topic] not in present):
         raise NotRebuildableError(f"there is no topic {', '.join(missing)}: nothing can be told without it")
-    count = partitions or present.get(names[Topic.COMMANDS], settings.topics.partitions)
     async with open_reader(settings.kafka) as logs:
-        lanes = await lanes_of(settings, logs, count)
+        lanes, told = await counts.lanes_and_counts(settings, logs, partitions, present.get(names[Topic.COMMANDS]))
+        count = told.declared
+        if partitions not in {None, count}:
+            raise NotRebuildableError(f"the horizons tell of {count} partitions, not {partitions}: leave that out")
         installations = {lane.horizon.installation for lane in lanes}
         if len(installations) != 1:
             raise NotRebuildableError(f"the horizons tell of {len(installations)} installations; one is needed")
@@ -145,7 +162,7 @@ async def make_plan(
             for partition in range(min(count, present.get(names[Topic.COMMANDS], 0)))
         }
     (installation,) = installations
-    plan = Plan(installation, count, lanes, units, commands, begun, from_state)
+    plan = Plan(installation, told, lanes, units, commands, begun, from_state)
     if begun is not None and begun.plan != plan.identity:
         raise NotRebuildableError(
             f"another run was begun here ({begun.plan}; now it is {plan.identity}): do as it did, or use a new database"
@@ -165,15 +182,12 @@ async def rebuild(settings: Settings, engine: AsyncEngine, plan: Plan, bar: Bar,
             for lane in plan.lanes:
                 await ground.make_room(connection, lane.partition, lane.horizon.offset)
             await connection.commit()
-        async with consumer(settings) as reader, consumer(settings) as commands:
-            for unit in plan.units:
-                if (first := plan.first_of(unit)) < unit.end:
-                    bar.say(f"{unit.log.topic}/{unit.log.partition}")
-                    hashes = Commands(commands, plan.commands, settings.lanes.command_bytes_max)
-                    loading = _loading(
-                        settings, plan, unit, hashes, tally, await _states_in(settings, plan, unit, reader)
-                    )
-                    await _load(connection, reader, unit, first, loading, bar, pace)
+        with rarely_collecting():
+            async with consumer(settings) as reader, consumer(settings) as commands, consumer(settings) as states:
+                parts = [(unit, first) for unit in plan.units if (first := plan.first_of(unit)) < unit.end]
+                source = read_all(reader, parts, pace.page(RECORDS_AT_ONCE))
+                async with ahead(source, PAGES_AHEAD) as pages:
+                    await _Run(settings, plan, connection, commands, states, tally, bar, pace).load(pages)
         bar.say("putting back the rules")
         async with open_reader(settings.kafka) as logs:
             await _finish(connection, logs, settings, plan)
@@ -181,43 +195,70 @@ async def rebuild(settings: Settings, engine: AsyncEngine, plan: Plan, bar: Bar,
     return tally
 
 
-async def _states_in(settings: Settings, plan: Plan, unit: Unit, reader: Any) -> States | None:
-    if not plan.from_state or unit.topic not in {Topic.ACCOUNTS, Topic.PAYERS}:
-        return None
-    offsets = await newest(lambda unit: read_partition(reader, unit, unit.start), unit)
-    return States(unit.topic, offsets, settings.rules.as_rules(), plan.partitions)
+@dataclass(slots=True)
+class _Run:
+    """Partitions on their way into the database, one after the other."""
 
+    settings: Settings
+    plan: Plan
+    connection: AsyncConnection
+    commands: AIOKafkaConsumer
+    states: AIOKafkaConsumer
+    tally: Tally
+    bar: Bar
+    pace: Pace
 
-def _loading(
-    settings: Settings, plan: Plan, unit: Unit, hashes: Commands, tally: Tally, states: States | None
-) -> Loading:
-    published = {lane.partition: lane.horizon.offset for lane in plan.lanes}
-    whole = Whole(settings.topics.commands, published, plan.partitions)
-    book = Book(plan.installation, settings.rules.as_rules())
-    is_new = plan.first_of(unit) == unit.start
-    return Loading(unit.topic, book, whole, hashes, tally, is_new=is_new, states=states)
+    async def load(self, pages: AsyncGenerator[Page, None]) -> None:
+        """Load everything, a piece in each transaction."""
+        unit: Unit | None = None
+        loading: Loading | None = None
+        first = done = 0
+        await self.connection.execute(_BEGIN)
+        try:
+            async for page in pages:
+                if loading is None or page.unit is not unit:
+                    unit, first, done = page.unit, self.plan.first_of(page.unit), 0
+                    loading = await self._begin(page.unit)
+                await loading.take(self.connection, page.records)
+                done += len(page.records)
+                if done >= PIECE_RECORDS or loading.subjects > SUBJECTS_MAX or page.position >= page.unit.end:
+                    await self._end_piece(loading, page)
+                    done = 0
+                self.bar.advance(page.position - first)
+                await self.pace.keep(len(page.records))
+                first = page.position
+        finally:
+            if loading is not None:
+                await loading.wait()
 
+    async def _begin(self, unit: Unit) -> Loading:
+        self.bar.say(f"{unit.log.topic}/{unit.log.partition}")
+        settings, plan = self.settings, self.plan
+        published = {lane.partition: lane.horizon.offset for lane in plan.lanes}
+        whole = Whole(settings.topics.commands, published, plan.partitions)
+        hashes = Commands(self.commands, plan.commands, settings.lanes.command_bytes_max)
+        return Loading(
+            unit.topic,
+            Book(plan.installation, settings.rules.as_rules()),
+            whole,
+            hashes,
+            self.tally,
+            reached=plan.reached_in(unit),
+            states=await self._states_in(unit),
+        )
 
-async def _load(
-    connection: AsyncConnection, reader: Any, unit: Unit, first: int, loading: Loading, bar: Bar, pace: Pace
-) -> None:
-    done = 0
-    await connection.execute(_BEGIN)
-    try:
-        async for records, position in read_partition(reader, unit, first, records_max=pace.page(RECORDS_AT_ONCE)):
-            await loading.take(connection, records)
-            done += len(records)
-            if done >= PIECE_RECORDS or loading.subjects > SUBJECTS_MAX or position >= unit.end:
-                await loading.finish(connection, SUBJECTS_MAX // 2)
-                await ground.note(connection, unit.topic.value, unit.log.partition, position)
-                await connection.commit()
-                await connection.execute(_BEGIN)
-                done = 0
-            bar.advance(position - first)
-            await pace.keep(len(records))
-            first = position
-    finally:
-        await loading.wait()
+    async def _states_in(self, unit: Unit) -> States | None:
+        if not self.plan.from_state or unit.topic not in {Topic.ACCOUNTS, Topic.PAYERS}:
+            return None
+        offsets = await newest(lambda unit: read_partition(self.states, unit, unit.start), unit)
+        return States(unit.topic, offsets, self.settings.rules.as_rules(), self.plan.partitions)
+
+    async def _end_piece(self, loading: Loading, page: Page) -> None:
+        await loading.finish(self.connection, SUBJECTS_MAX // 2)
+        at = Reached(page.position, loading.reached)
+        await ground.note(self.connection, page.unit.topic.value, page.unit.log.partition, at)
+        await self.connection.commit()
+        await self.connection.execute(_BEGIN)
 
 
 async def _finish(connection: AsyncConnection, logs: LogReader, settings: Settings, plan: Plan) -> None:
@@ -231,6 +272,7 @@ async def _finish(connection: AsyncConnection, logs: LogReader, settings: Settin
     for lane in plan.lanes:
         await notices.settle(connection, plan.installation, rules, lane.partition)
         await ground.add_lane(connection, await _row_of(lane, logs, settings))
+    await counts.note(connection, plan.counts)
     await ground.finish(connection, plan.installation, settings.topics.commands, plan.partitions)
 
 

@@ -69,6 +69,8 @@ async def differences(scratch: Scratch, compared: Counter[str]) -> AsyncIterator
     """Every command in the scope that is decided otherwise now. `compared` counts those that were looked at."""
     async with scratch.own.connect() as connection:
         for lane in scratch.lanes:
+            if not lane.is_asked_for:
+                continue
             first, last = lane.stretch.first, lane.stretch.last
             if isinstance(scratch.scope.since, int):
                 first = max(first, scratch.scope.since)

@@ -1,5 +1,8 @@
 """Commands into the live system once more: everything that was applied is a duplicate there and changes nothing.
 
+After a cut-over, whatever lay where it belonged then goes where its organization lives now: where it lay it would be
+refused.
+
 Who asks for it wants the answers again (`duplicate: true`), or has lost trust. What has no remembered answer is not
 sent unless that is asked for: it would be decided as if it were new.
 """
@@ -14,12 +17,14 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.broker import clients
+from worker.domain.counts import Counts
 from worker.recovery.progress import Bar, Bookmark, Pace
 from worker.recovery.replay.scope import Scope, Stretch, pages, stretches_of
 from worker.settings import Settings
-from worker.store import inbox, installation, lanes
+from worker.store import audit, inbox, installation, lanes
 from worker.store.engine import create_engine
 from worker.wire.incoming import read
+from worker.wire.partitions import partition_of_key
 from worker.wire.request import Request, Tick, Unreadable
 
 REMEMBERED = "remembered"
@@ -48,7 +53,7 @@ class Live:
     engine: AsyncEngine
     consumer: AIOKafkaConsumer
     topic: str
-    partitions: int
+    counts: Counts
     stretches: list[Stretch]
 
     @property
@@ -65,7 +70,7 @@ class Live:
         *,
         forgotten_too: bool = False,
     ) -> Tally:
-        """Send the commands again where they lay, byte for byte. Without a producer they are only counted.
+        """Send the commands again to their organizations, byte for byte. Without a producer they are only counted.
 
         The bookmark is kept once what lies before it was acknowledged; a run that was killed goes on there, and what it
         sends twice is a duplicate like the rest.
@@ -79,7 +84,7 @@ class Live:
             async for page in pages(self.consumer, self.topic, Stretch(stretch.lane, first, stretch.last)):
                 chosen = await self._choose(page, tally, forgotten_too=forgotten_too)
                 if producer is not None:
-                    await _send(producer, chosen)
+                    await self._send(producer, chosen)
                     tally.sent += len(chosen)
                     await pace.keep(len(chosen))
                     reached[str(stretch.lane)] = page[-1].offset + 1
@@ -89,8 +94,11 @@ class Live:
         bookmark.forget()
         return tally
 
-    async def _choose(self, page: list[ConsumerRecord], tally: Tally, *, forgotten_too: bool) -> list[ConsumerRecord]:
-        read_ = [(record, read(record, partitions=self.partitions)) for record in page]
+    async def _choose(
+        self, page: list[ConsumerRecord], tally: Tally, *, forgotten_too: bool
+    ) -> list[tuple[ConsumerRecord, int]]:
+        """What is to be sent again of a page, each with the partition where it goes."""
+        read_ = [(record, read(record, partitions=self.counts.at(record.partition, record.offset))) for record in page]
         asked = [(record, what) for record, what in read_ if self._is_asked_for(what)]
         async with self.engine.connect() as connection:
             known = await inbox.load(
@@ -100,7 +108,7 @@ class Live:
         for record, kind in self._sorted(asked, known):
             tally.found[kind] += 1
             if kind == REMEMBERED or (kind == FORGOTTEN and forgotten_too):
-                chosen.append(record)
+                chosen.append((record, partition_of_key(record.key, self.counts.declared)))
         return chosen
 
     def _is_asked_for(self, what: Request | Tick | Unreadable) -> bool:
@@ -128,16 +136,16 @@ class Live:
             else:
                 yield record, REMEMBERED if (what.organization, what.id) in known else FORGOTTEN
 
-
-async def _send(producer: AIOKafkaProducer, records: list[ConsumerRecord]) -> None:
-    sent = [
-        await producer.send(
-            record.topic, record.value, key=record.key, partition=record.partition, headers=list(record.headers)
-        )
-        for record in records
-    ]
-    for future in sent:
-        await future
+    @staticmethod
+    async def _send(producer: AIOKafkaProducer, chosen: list[tuple[ConsumerRecord, int]]) -> None:
+        sent = [
+            await producer.send(
+                record.topic, record.value, key=record.key, partition=partition, headers=list(record.headers)
+            )
+            for record, partition in chosen
+        ]
+        for future in sent:
+            await future
 
 
 @asynccontextmanager
@@ -148,10 +156,11 @@ async def live(settings: Settings, scope: Scope) -> AsyncIterator[Live]:
         async with engine.connect() as connection:
             declared = await installation.read(connection)
             positions = {lane.partition: lane.next_offset for lane in await lanes.read_all(connection)}
+            cut_overs = await audit.cut_overs(connection)
         topic = declared.commands_topic or settings.topics.commands
         async with clients.consuming(settings.kafka) as consumer:
             stretches = await stretches_of(consumer, topic, scope, positions)
-            partitions = declared.partitions or settings.topics.partitions
-            yield Live(settings, scope, engine, consumer, topic, partitions, stretches)
+            counts = Counts(declared.partitions or settings.topics.partitions, cut_overs)
+            yield Live(settings, scope, engine, consumer, topic, counts, stretches)
     finally:
         await engine.dispose()

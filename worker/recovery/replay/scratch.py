@@ -1,12 +1,14 @@
 """Commands decided anew in an empty schema beside the live one, by this release: the lane's own code, nobody published.
 
-It begins where a lane began, since what a command does hangs on all before it.
+It begins where a lane began, since what a command does hangs on all before it. Lanes share nothing until a cut-over,
+where organizations move from one to another: so all lanes are decided up to there, then moved, then decided on.
 """
 
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -14,19 +16,23 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.broker import clients
+from worker.domain.counts import Counts, CutOver
 from worker.domain.values import Rules
 from worker.lane.batch import Standing, settle
 from worker.lane.kafka import KafkaTopics
 from worker.lane.parts import Parts
 from worker.lane.publisher import TopicNames
+from worker.recovery.cutover import ground
 from worker.recovery.ground import Refused
 from worker.recovery.progress import Bar, Pace
 from worker.recovery.replay.scope import Scope, Stretch, pages, stretches_of
 from worker.settings import Settings
-from worker.store import installation, lanes, rules, schema
+from worker.store import audit, installation, lanes, rules, schema
 from worker.store.database import PostgresDatabase
 from worker.store.engine import create_engine
 from worker.store.installation import Installation
+from worker.store.lanes import BEFORE_ALL
+from worker.wire.partitions import partition_of
 from worker.wire.writer import Writer
 
 SCHEMA: Final = "replay_scratch"
@@ -41,11 +47,21 @@ _BE = text("UPDATE installation SET id = :id, commands_topic = :topic, partition
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A lane to decide anew, from where it began, and the rules by which it was decided: in order, by first offset."""
+    """A lane to decide anew, from where it began, and the rules by which it was decided: in order, by first offset.
+
+    `is_asked_for`: else it is decided for the sake of those organizations alone that a cut-over moved away from it.
+    """
 
     stretch: Stretch
     began: int
     rules: Sequence[tuple[int, Rules]]
+    is_asked_for: bool = True
+
+    def era(self, first: int | None, last: int | None) -> Stretch:
+        """What of it lies between two cut-overs, None being no cut-over."""
+        whole = self.stretch
+        first = whole.first if first is None else max(whole.first, first)
+        return Stretch(whole.lane, first, whole.last if last is None else min(whole.last, last))
 
     def cut(self, records: Sequence[ConsumerRecord]) -> Iterator[tuple[Rules, Sequence[ConsumerRecord]]]:
         """The records in pieces that were decided by the same rules."""
@@ -71,6 +87,7 @@ class Scratch:
     consumer: AIOKafkaConsumer
     installation: Installation
     lanes: Sequence[Lane]
+    cut_overs: Sequence[CutOver] = ()
 
     @property
     def topic(self) -> str:
@@ -83,35 +100,54 @@ class Scratch:
         return sum(lane.stretch.last - lane.stretch.first for lane in self.lanes)
 
     async def decide(self, bar: Bar, pace: Pace) -> None:
-        """Decide every lane from its beginning."""
-        for lane in self.lanes:
-            bar.say(f"lane {lane.stretch.lane}")
-            await self._decide(lane, bar, pace)
+        """Decide every lane from its beginning, from one cut-over to the next."""
+        counts = Counts(self.installation.partitions or self.settings.topics.partitions, self.cut_overs)
+        before: Mapping[int, int] = {}
+        for partitions, cut_over, more in zip_longest(counts.ever, counts.cut_overs, counts.ever[1:]):
+            for lane in self.lanes:
+                number = lane.stretch.lane
+                era = lane.era(before.get(number), None if cut_over is None else cut_over.offsets.get(number, 0))
+                if era.first < era.last:
+                    bar.say(f"lane {number}")
+                    await self._decide(lane, era, partitions, bar, pace)
+            if cut_over is not None:
+                await self._move(cut_over, more)
+                before = cut_over.offsets
 
-    async def _decide(self, lane: Lane, bar: Bar, pace: Pace) -> None:
-        number = lane.stretch.lane
-        database = self._parts(lane.rules[0][1]).database
-        row, due_at = await database.take_lane(number, first_offset=lane.stretch.first)
-        standing, room_until, reached = Standing(row, due_at), row.next_offset, lane.stretch.first
-        async for page in pages(self.consumer, self.topic, lane.stretch):
+    async def _move(self, cut_over: CutOver, partitions: int) -> None:
+        """What the cut-over to so many partitions did to the live schema."""
+        async with self.own.begin() as connection:
+            rows = {row.partition: row for row in await lanes.read_all(connection)}
+            async for page in ground.organizations(connection):
+                await ground.move(connection, {name: partition_of(name, partitions) for name in page})
+            begins = {lane: offset for lane, offset in cut_over.offsets.items() if lane not in rows}
+            latest_at = max(ground.latest_of(rows), cut_over.above or BEFORE_ALL)
+            await ground.declare(connection, partitions, begins, latest_at)
+
+    async def _decide(self, lane: Lane, era: Stretch, partitions: int, bar: Bar, pace: Pace) -> None:
+        number = era.lane
+        database = self._parts(lane.rules[0][1], partitions).database
+        row, due_at = await database.take_lane(number, first_offset=era.first)
+        standing, room_until, reached = Standing(row, due_at), row.next_offset, era.first
+        async for page in pages(self.consumer, self.topic, era):
             if page[-1].offset + ROOM_MIN > room_until:
                 room_until = await database.make_room(number, standing.row.next_offset)
             for rules_, records in lane.cut(page):
-                async with aclosing(settle(self._parts(rules_), standing, records)) as settled:
+                async with aclosing(settle(self._parts(rules_, partitions), standing, records)) as settled:
                     async for standing, _ in settled:  # noqa: B007 - the last one is where the next piece begins
                         pass
             bar.advance(page[-1].offset + 1 - reached)
             reached = page[-1].offset + 1
             await pace.keep(len(page))
 
-    def _parts(self, rules_: Rules) -> Parts:
+    def _parts(self, rules_: Rules, partitions: int) -> Parts:
         names, own_id = TopicNames(self.settings), self.installation.id
         return Parts(
             settings=self.settings,
             database=PostgresDatabase(self.own, own_id, rules_),
             topics=KafkaTopics(self.settings, names, own_id),
             installation=own_id,
-            partitions=self.installation.partitions or self.settings.topics.partitions,
+            partitions=partitions,
             names=names,
             writer=Writer(own_id, self.settings.publishing.source),
         )
@@ -136,14 +172,15 @@ async def scratch(
             async with live.connect() as connection:
                 declared = await installation.read(connection)
                 live_schema: str = (await connection.execute(_LIVE)).scalar_one()
-                found = await _lanes(connection, consumer, settings, scope, declared, with_rules_of_now)
+                cut_overs = await audit.cut_overs(connection)
+                found = await _lanes(connection, consumer, settings, scope, declared, cut_overs, with_rules_of_now)
             await _make(autocommit, settings, on_progress)
             async with own.begin() as connection:
                 await connection.execute(
                     _BE,
                     {"id": declared.id, "topic": declared.commands_topic, "partitions": declared.partitions},
                 )
-            yield Scratch(settings, scope, live, live_schema, own, consumer, declared, found)
+            yield Scratch(settings, scope, live, live_schema, own, consumer, declared, found, cut_overs)
             if not is_kept:
                 await own.dispose()
                 await autocommit.execute(text(f"DROP SCHEMA {SCHEMA} CASCADE"))
@@ -176,14 +213,18 @@ async def _lanes(
     settings: Settings,
     scope: Scope,
     declared: Installation,
+    cut_overs: Sequence[CutOver],
     with_rules_of_now: bool,  # noqa: FBT001
 ) -> list[Lane]:
-    """What was decided of the lanes that are asked for, from their beginnings on."""
+    """What was decided of the lanes that are asked for, from their beginnings on, and of others up to a cut-over."""
     topic = declared.commands_topic or settings.topics.commands
     positions = {lane.partition: lane.next_offset for lane in await lanes.read_all(connection)}
-    from_the_beginning = Scope(lanes=scope.lanes, until=scope.until)
+    asked_for = await stretches_of(consumer, topic, Scope(lanes=scope.lanes, until=scope.until), positions)
+    others = dict(cut_overs[-1].offsets) if cut_overs and scope.lanes else {}
+    for number in scope.lanes:
+        others.pop(number, None)
     found = []
-    for stretch in await stretches_of(consumer, topic, from_the_beginning, positions):
+    for stretch in [*asked_for, *await stretches_of(consumer, topic, Scope(), others)]:
         in_force = await rules.read_all(connection, stretch.lane)
         began = in_force[0][0] if in_force else stretch.first
         if stretch.first > began:
@@ -194,5 +235,6 @@ async def _lanes(
             raise Refused(msg)
         if with_rules_of_now or not in_force:
             in_force = [(began, settings.rules.as_rules())]
-        found.append(Lane(Stretch(stretch.lane, max(began, stretch.first), stretch.last), began, in_force))
+        whole = Stretch(stretch.lane, max(began, stretch.first), stretch.last)
+        found.append(Lane(whole, began, in_force, is_asked_for=stretch in asked_for))
     return found

@@ -130,7 +130,7 @@ async def latest_states(
     latest, parameters = _latest(stretch, selection)
     statement = f'{latest} ORDER BY latest."offset", latest.index'
     streamed = await connection.stream(text(statement), parameters, execution_options={"yield_per": rows_max})
-    async for rows in streamed.partitions():
+    async for rows in streamed.partitions(rows_max):  # it does not go by `yield_per` of itself
         yield [JournalRow(*row) for row in rows]
 
 

@@ -4,15 +4,15 @@ Lanes share no subjects, so any order between them would do, but for one case: a
 organization goes on in another lane, above the latest instant of all. By instants it stays in order.
 """
 
-import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from worker.recovery.ahead import ahead
 from worker.recovery.republish.journal import Place, Stretch, at_ease, page
 from worker.recovery.republish.order import Selection
 from worker.store.journal import JournalRow
@@ -99,6 +99,19 @@ async def in_order(
         yield Step(rows, reached)
 
 
+async def gathered(steps: AsyncGenerator[Step, None], rows_max: int) -> AsyncGenerator[Step, None]:
+    """The same; several small steps are put together."""
+    so_far = Step([], {})
+    async with aclosing(steps):
+        async for step in steps:
+            so_far = Step([*so_far.rows, *step.rows], so_far.places | step.places)
+            if len(so_far.rows) * 2 >= rows_max or _bytes(so_far) * 4 >= _BYTES_AT_ONCE:
+                yield so_far
+                so_far = Step([], {})
+    if so_far.rows:
+        yield so_far
+
+
 @asynccontextmanager
 async def read_ahead(
     engine: AsyncEngine,
@@ -108,41 +121,11 @@ async def read_ahead(
     *,
     rows_max: int,
 ) -> AsyncGenerator[AsyncGenerator[Step, None], None]:
-    """The same, read while what came before is published; several small steps are put together."""
-    queue: asyncio.Queue[Step | None] = asyncio.Queue(_STEPS_AHEAD)
-
-    async def read() -> None:
-        async with engine.connect() as connection:
-            gathered = Step([], {})
-            async for step in in_order(connection, stretches, places, selection, rows_max):
-                gathered = Step([*gathered.rows, *step.rows], gathered.places | step.places)
-                if len(gathered.rows) * 2 >= rows_max or _bytes(gathered) * 4 >= _BYTES_AT_ONCE:
-                    await queue.put(gathered)
-                    gathered = Step([], {})
-            if gathered.rows:
-                await queue.put(gathered)
-        await queue.put(None)
-
-    async def steps() -> AsyncGenerator[Step, None]:
-        while True:
-            taking = asyncio.ensure_future(queue.get())
-            await asyncio.wait({taking, reading}, return_when=asyncio.FIRST_COMPLETED)
-            if not taking.done():
-                taking.cancel()
-                reading.result()
-                taking = asyncio.ensure_future(queue.get())
-            step = await taking
-            if step is None:
-                return
-            yield step
-
-    reading = asyncio.create_task(read())
-    try:
-        yield steps()
-    finally:
-        reading.cancel()
-        with suppress(asyncio.CancelledError):
-            await reading
+    """Everything of these stretches behind these places in order, read while what came before is published."""
+    async with engine.connect() as connection:
+        steps = in_order(connection, stretches, places, selection, rows_max)
+        async with ahead(gathered(steps, rows_max), _STEPS_AHEAD) as read:
+            yield read
 
 
 def _bytes(step: Step) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from worker.broker import clients
+from worker.domain.counts import Counts
 from worker.recovery.ground import Refused
 from worker.recovery.progress import Bar, Pace
 from worker.recovery.republish.journal import Place, Stretch, at_ease, latest_states
@@ -23,9 +24,10 @@ from worker.recovery.republish.rest import at_rest, held
 from worker.recovery.republish.survey import Survey
 from worker.recovery.republish.targets import Standing
 from worker.recovery.republish.transactions import Transactions, progress_of
+from worker.store.audit import cut_overs
 from worker.store.journal import JournalRow
 from worker.store.lanes import Lane
-from worker.wire.horizons import Horizon, horizon_key
+from worker.wire.horizons import Horizon, counts_header, horizon_key
 from worker.wire.outgoing import Outgoing, Topic
 from worker.wire.writer import Writer
 
@@ -178,18 +180,19 @@ class _Run:
         key = horizon_key(self.survey.commands, row.partition)
         log = self.survey.targets.log_of(Topic.HORIZONS, key)
         if await self.survey.reader.newest_of_key(log, key) is None:
-            horizon = self._horizon(row)
+            horizon = await self._horizon(row)
             await self.transactions.publish([horizon], {})
             self.outcome.horizons.append(row.partition)
             await self._note([horizon])
 
-    def _horizon(self, row: Lane) -> Outgoing:
+    async def _horizon(self, row: Lane) -> Outgoing:
         """What the lane's owner would write: everything before the position is published."""
-        ours = self.survey.installation.id
-        horizon = Horizon(row.latest_at, row.next_offset, row.epoch, ours)
-        return Writer(ours, self.survey.settings.publishing.source).horizon(
-            self.survey.commands, row.partition, horizon
-        )
+        survey, ours = self.survey, self.survey.installation
+        horizon = Horizon(row.latest_at, row.next_offset, row.epoch, ours.id)
+        told = Writer(ours.id, survey.settings.publishing.source).horizon(survey.commands, row.partition, horizon)
+        async with survey.engine.connect() as connection:
+            counts = Counts(ours.partitions or survey.settings.topics.partitions, await cut_overs(connection))
+        return told._replace(headers=(*told.headers, counts_header(counts, row.partition)))
 
     async def _note(self, records: Sequence[Outgoing]) -> None:
         self.outcome.note(records)

@@ -9,7 +9,6 @@ from worker.domain.values import Instant
 from worker.recovery.verify.finding import Check, Finding
 from worker.recovery.verify.ground import Ground
 from worker.recovery.verify.records import Json, envelope_of
-from worker.wire.partitions import partition_of
 
 _KINDS: Final = {"accepted": CommandAccepted.TYPE, "rejected": CommandRejected.TYPE}
 _IDS_NOT_USED: Final = {Reason.KEY_MISMATCH, Reason.WRONG_PARTITION, Reason.COMMAND_ID_REUSED}
@@ -84,8 +83,7 @@ class Answers:
         oldest = {row.lane: row.at async for row in ground.select(ground.scoped(_OLDEST))}
         of_key = "true"
         if ground.organization is not None:
-            of_key = f"j.lane = {partition_of(ground.organization, ground.partitions):d}"
-            of_key += " AND j.key = convert_to(:organization, 'UTF8')"
+            of_key = f"{ground.of_journal} AND j.key = convert_to(:organization, 'UTF8')"
         async for row in ground.select(_FORGOTTEN.format(of_key=of_key)):
             results.looked_at += 1
             if not _is_recent(oldest, row.lane, row.at) or not _uses_an_id(envelope_of(row.value)):

@@ -11,9 +11,10 @@ import asyncpg
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from worker.domain.counts import Counts
 from worker.domain.values import Instant
 from worker.recovery.progress import Bar, Pace
-from worker.store import installation, queries
+from worker.store import audit, installation, queries
 from worker.store.engine import create_engine
 from worker.store.errors import translated
 from worker.store.installation import Installation
@@ -90,7 +91,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What is looked at, and how. `organization` None: everybody's."""
+    """What is looked at, and how. `organization` None: everybody's.
+
+    `homes` are the lanes that the organization ever lived in: one for each number of partitions that was ever declared.
+    What it did before a cut-over stays with the lane that it then had, and the audit tells of every cut-over (a rebuild
+    brings that back), so no other lane needs to be looked at.
+    """
 
     connection: AsyncConnection
     installation: Installation
@@ -100,6 +106,7 @@ class Ground:
     reach: Reach
     rows: Mapping[str, int]
     organization: str | None
+    homes: frozenset[int]
     counterexamples_max: int
     bar: Bar
     pace: Pace
@@ -111,8 +118,8 @@ class Ground:
 
     @property
     def of_journal(self) -> str:
-        """A condition on rows of the journal (alias `j`): the lane of the organization, if one is looked at."""
-        return "true" if self.organization is None else f"j.lane = {partition_of(self.organization, self.partitions):d}"
+        """A condition on rows of the journal (alias `j`): the lanes of the organization, if one is looked at."""
+        return "true" if self.organization is None else f"j.lane IN ({', '.join(map(str, sorted(self.homes)))})"
 
     @property
     def of_subjects(self) -> str:
@@ -173,15 +180,18 @@ async def ground_on(connection: AsyncConnection, look: Look) -> Ground:
     """What is to be known of the database before anything is proven, in the transaction that is open."""
     declared = await installation.read(connection)
     known = {lane.partition: lane for lane in await queries.lanes(connection)}
+    partitions, whose = declared.partitions or look.partitions, look.organization
+    counts = Counts(partitions, await audit.cut_overs(connection))
     ground = Ground(
         connection=connection,
         installation=declared,
         topic=declared.commands_topic or look.topic,
-        partitions=declared.partitions or look.partitions,
+        partitions=partitions,
         lanes=known,
         reach=await _reach(connection, known),
         rows={},
-        organization=look.organization,
+        organization=whose,
+        homes=frozenset() if whose is None else frozenset(partition_of(whose, count) for count in counts.ever),
         counterexamples_max=look.counterexamples_max,
         bar=look.bar,
         pace=look.pace,

@@ -85,7 +85,7 @@ class JournalInOrder:
                 for lane, first in sorted(ground.reach.since.items())
             ]
         for lane in sorted(ground.lanes):
-            if ground.organization is not None and ground.of_journal != f"j.lane = {lane:d}":
+            if ground.organization is not None and lane not in ground.homes:
                 continue
             latest: Instant | None = None
             async for command in _commands(ground, lane):
