@@ -16,6 +16,7 @@ from worker.broker.log import LogReader
 from worker.domain.book import Key
 from worker.domain.values import Instant
 from worker.lane import batch, lane, takeover
+from worker.lane.errors import LaneStopped
 from worker.lane.needs import Incoming
 from worker.lane.ownership import Ownership
 from worker.lane.parts import Parts
@@ -110,13 +111,15 @@ def forget_the_inbox(patch: pytest.MonkeyPatch) -> None:
 def forget_lane_time(patch: pytest.MonkeyPatch) -> None:
     """The broker's clock is believed as it is."""
 
-    def read_all(parts: Parts, _lane: Lane, records: Sequence[ConsumerRecord]) -> list[Incoming]:
+    def read_all(
+        parts: Parts, _lane: Lane, records: Sequence[ConsumerRecord]
+    ) -> tuple[list[Incoming], LaneStopped | None]:
         incoming = []
         for record in records:
             at = batch._EPOCH + timedelta(milliseconds=record.timestamp)  # noqa: SLF001
             what = read(record, partitions=parts.partitions)
             incoming.append(Incoming(record, at, what))
-        return incoming
+        return incoming, None
 
     patch.setattr(batch, "read_all", read_all)
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +16,7 @@ from worker import metrics
 from worker.domain.value import value
 from worker.domain.values import MICROSECOND, Instant
 from worker.failpoints import Failpoint, pass_by
+from worker.lane.counting import count_events
 from worker.lane.deciding import CommandDefect, decide_all
 from worker.lane.errors import Fenced, LaneStopped, PositionMoved
 from worker.lane.faults import cause_of, is_fault
@@ -54,7 +55,8 @@ async def settle(
     again with fresh state, then by halves. Faults, Fenced, PositionMoved and LaneStopped are the caller's.
     """
     defects: dict[int, str] = {}
-    pending = _pieces(read_all(parts, standing.row, records))
+    incoming, stopped = read_all(parts, standing.row, records)
+    pending = _pieces(incoming)
     has_failed = False
     while pending:
         piece = pending[0]
@@ -72,6 +74,7 @@ async def settle(
             if is_fault(error):
                 raise
             offset = piece[0].record.offset
+            metrics.BATCH_DEFECTS.inc()
             log.exception("batch_defect", lane=standing.row.partition, offset=offset, records=len(piece))
             if not has_failed:
                 has_failed = True
@@ -86,6 +89,8 @@ async def settle(
         else:
             pending[:1] = [piece[decided:]] if decided < len(piece) else []
             yield standing, handover
+    if stopped is not None:
+        raise stopped
 
 
 async def process(
@@ -107,9 +112,9 @@ async def process(
     began = time.perf_counter()
     is_due, incoming = _cut_before_due(standing.due_at, incoming)
     lane = standing.row
-    after = _after(lane, incoming)
+    after, moved = _after(lane, incoming), len(incoming)
     async with parts.database.transaction() as transaction:
-        await _move(parts, transaction, lane, after)
+        incoming = _cut_ahead(parts, incoming, await _move(transaction, lane, after))
         needs = needs_of(incoming)
         book = await transaction.load(needs.book)
         due = await transaction.load_due(book, lane.partition, incoming[0].at) if is_due else None
@@ -123,7 +128,7 @@ async def process(
             defects=defects,
             record_bytes_max=parts.settings.topics.record_bytes_max,
         )
-        if outcome.decided < len(incoming):
+        if outcome.decided < moved:
             after = _after(lane, incoming[: outcome.decided])
             await transaction.correct(after)
         await transaction.save(lane.partition, book, outcome.recorded, outcome.inbox, outcome.journal)
@@ -165,19 +170,22 @@ def _pieces(incoming: Sequence[Incoming]) -> list[Sequence[Incoming]]:
     return pieces
 
 
-def read_all(parts: Parts, lane: Lane, records: Sequence[ConsumerRecord]) -> list[Incoming]:
-    """Each record with its instant: its append time, but later than everything before it in its partition."""
+def read_all(parts: Parts, lane: Lane, records: Sequence[ConsumerRecord]) -> tuple[list[Incoming], LaneStopped | None]:
+    """Each record with its instant: its append time, but later than everything before it in its partition.
+
+    Up to one that has no append time; then the lane is to stop, for the reason returned.
+    """
     latest = lane.latest_at
     limit = parts.settings.lanes.command_bytes_max
-    incoming = []
+    incoming: list[Incoming] = []
     for record in records:
         if record.timestamp_type != _LOG_APPEND_TIME:
             msg = f"the record at offset {record.offset} has no append time: set message.timestamp.type=LogAppendTime"
-            raise LaneStopped(msg)
+            return incoming, LaneStopped(msg)
         latest = max(_EPOCH + timedelta(milliseconds=record.timestamp), latest + MICROSECOND)
         what = read(record, partitions=parts.partitions, record_bytes_max=limit)
         incoming.append(Incoming(record, latest, what))
-    return incoming
+    return incoming, None
 
 
 def _after(lane: Lane, incoming: Sequence[Incoming]) -> Lane:
@@ -186,16 +194,23 @@ def _after(lane: Lane, incoming: Sequence[Incoming]) -> Lane:
     return replace(lane, next_offset=last.record.offset + 1, latest_at=last.at, fingerprint=fingerprint)
 
 
-async def _move(parts: Parts, transaction: Transaction, lane: Lane, after: Lane) -> None:
-    """The first statement: compare-and-set of the position, which stays locked until COMMIT."""
+async def _move(transaction: Transaction, lane: Lane, after: Lane) -> Instant:
+    """The first statement: compare-and-set of the position, which stays locked until COMMIT. The database's clock."""
     now = await transaction.move(lane, after)
     if now is None:
         current = await transaction.read(lane.partition)
         raise PositionMoved if current is not None and current.epoch == lane.epoch else Fenced
-    ahead = timedelta(seconds=parts.settings.lanes.clock_ahead_seconds_max)
-    if after.latest_at > now + ahead:
-        msg = f"commands are stamped {after.latest_at}, past the database's clock {now}: a broker's clock is wrong"
+    return now
+
+
+def _cut_ahead(parts: Parts, incoming: Sequence[Incoming], now: Instant) -> Sequence[Incoming]:
+    """The records up to one that is stamped too far ahead. Raises LaneStopped when that is the first."""
+    limit = now + timedelta(seconds=parts.settings.lanes.clock_ahead_seconds_max)
+    before = bisect_right(incoming, limit, key=lambda item: item.at)
+    if not before:
+        msg = f"commands are stamped {incoming[0].at}, past the database's clock {now}: a broker's clock is wrong"
         raise LaneStopped(msg)
+    return incoming[:before]
 
 
 def _tell(after: Lane, incoming: Sequence[Incoming], outcome: Outcome, seconds: float) -> None:
@@ -217,3 +232,4 @@ def _measure(outcome: Outcome, seconds: float) -> None:
         metrics.DEAD_LETTERS.labels(reason).inc(count)
     for attribute, count in outcome.ignored.items():
         metrics.ATTRIBUTES_IGNORED.labels(attribute).inc(count)
+    count_events(outcome.recorded)

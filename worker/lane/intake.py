@@ -16,10 +16,11 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram512
 
 from worker.broker.closing import ended, uncancelled
 from worker.failpoints import Failpoint, pass_by
-from worker.settings import Settings
+from worker.settings import Kafka, Settings
 from worker.wire.ticks import tick
 
 log = logging.getLogger("faststream.intake")
@@ -29,6 +30,9 @@ METADATA_AGE_MS_MAX = 10_000
 
 TELL_SECONDS = 1.0
 """How long the group's offset may lag where it is not part of the publishing transaction."""
+
+HEARTBEAT_MS_MAX = 500
+"""With a heartbeat a worker hears that another has left or come: until then the other's lanes stand still."""
 
 
 class Intake:
@@ -51,6 +55,7 @@ class Intake:
             [server.strip() for server in kafka.bootstrap_servers.split(",")],  # a string would be taken for one
             client_id=kafka.client_id,
             request_timeout_ms=kafka.request_timeout_ms,
+            security=_security(kafka),
             metadata_max_age_ms=METADATA_AGE_MS_MAX,
             acks="all",
             enable_idempotence=False,  # for ticks: a second one does no harm, and such a producer heals by itself
@@ -68,7 +73,7 @@ class Intake:
             auto_offset_reset="none",
             isolation_level="read_committed",
             session_timeout_ms=kafka.session_timeout_ms,
-            heartbeat_interval_ms=max(200, kafka.session_timeout_ms // 5),
+            heartbeat_interval_ms=max(200, min(HEARTBEAT_MS_MAX, kafka.session_timeout_ms // 5)),
             fetch_max_wait_ms=100,
             batch_timeout_ms=settings.lanes.poll_ms,
             max_records=settings.lanes.queue_records_max,
@@ -223,6 +228,15 @@ class PartitionFlow:
         """The consumer, as long as the partition is its own: a revoked one raises on every call."""
         consumer = self._intake.consumer
         return consumer if consumer is not None and self._log in consumer.assignment() else None
+
+
+def _security(kafka: Kafka) -> BaseSecurity:
+    """What `clients.connection` says, as FastStream takes it."""
+    tls, is_encrypted = kafka.tls_context(), kafka.is_encrypted
+    if not kafka.is_authenticated:
+        return BaseSecurity(ssl_context=tls, use_ssl=is_encrypted)
+    mechanism = SASLPlaintext if kafka.sasl_mechanism == "PLAIN" else SASLScram512
+    return mechanism(str(kafka.username), kafka.sasl_password(), ssl_context=tls, use_ssl=is_encrypted)
 
 
 async def _leave_as_is(message: tuple[ConsumerRecord, ...]) -> KafkaMessage:

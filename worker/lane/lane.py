@@ -1,6 +1,7 @@
 """The life of a lane: take over, then decide and publish side by side, until it is drained, fenced or stopped."""
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -108,46 +109,53 @@ class Lane:
         self._room_until = row.next_offset
         self._published = row.published, row.horizon_offset
         self.progress.unpublished.clear()
+        self.progress.through = None if row.horizon_offset is None else row.latest_at.timestamp()
         self.progress.runs(has_moved=has_moved)
         self._buffer.open(row.next_offset)
         if not publisher.tells_group:
             self._flow.tell(row.next_offset)
         log.info("lane_runs", lane=self.partition, epoch=row.epoch, offset=row.next_offset)
         handovers: asyncio.Queue[Handover | None] = asyncio.Queue(HANDOVERS_MAX)
-        tasks = [
-            asyncio.create_task(uncancelled(self._decide(standing, handovers))),
-            asyncio.create_task(uncancelled(self._publish(publisher, handovers))),
-        ]
+        deciding = asyncio.create_task(uncancelled(self._decide(standing, handovers)))
+        publishing = asyncio.create_task(uncancelled(self._publish(publisher, handovers)))
         ticking = asyncio.create_task(self._ticker(standing).run())
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            done, _ = await asyncio.wait((deciding, publishing), return_when=asyncio.FIRST_EXCEPTION)
             for task in done:
                 task.result()
+            if (stopped := deciding.result()) is not None:
+                raise stopped
         finally:
-            for task in (*tasks, ticking):
+            for task in (deciding, publishing, ticking):
                 task.cancel()
-            await asyncio.gather(*tasks, ticking, return_exceptions=True)
+            await asyncio.gather(deciding, publishing, ticking, return_exceptions=True)
             await publisher.stop()
 
-    async def _decide(self, standing: Standing, handovers: "asyncio.Queue[Handover | None]") -> None:
+    async def _decide(self, standing: Standing, handovers: "asyncio.Queue[Handover | None]") -> LaneStopped | None:
+        """Until drained; or until the lane has to stop: returns why, for what was decided before is still published."""
         while records := await self._buffer.take():
             published, horizon_offset = self._published
             standing = replace(standing, row=replace(standing.row, published=published, horizon_offset=horizon_offset))
             try:
                 async with aclosing(settle(self._parts, standing, records)) as settled:
                     async for reached, handover in settled:
+                        appended_at = _appended_at(records, standing.row.next_offset)
                         self._standing = standing = reached
-                        self.progress.committed()
+                        self.progress.committed(appended_at)
                         await handovers.put(handover)
                         await self._make_room(reached.row)
                         if self._draining.is_set():
                             break  # with much due, one batch is many transactions: the rest is the next owner's
-            except (Fenced, PositionMoved, LaneStopped):
+            except LaneStopped as stopped:
+                await handovers.put(None)
+                return stopped
+            except (Fenced, PositionMoved):
                 raise
             except Exception as error:
                 self.progress.doubt = cause_of(error)
                 raise
         await handovers.put(None)
+        return None
 
     async def _make_room(self, row: LaneRow) -> None:
         """Keep the journal's pieces ahead of the position: the way of a batch is no place to make tables."""
@@ -164,7 +172,7 @@ class Lane:
             if batches := [handover for handover in waiting if handover is not None]:
                 with metrics.PUBLISH_SECONDS.time():
                     self._published = batches[-1].next_offset, await publisher.publish(batches)
-                self.progress.published(len(batches))
+                self.progress.published(len(batches), batches[-1].horizon.timestamp_ms / 1000)
                 if not publisher.tells_group:
                     self._flow.tell(batches[-1].next_offset)
 
@@ -193,3 +201,9 @@ class Lane:
                 await self._draining.wait()
         except TimeoutError:
             return
+
+
+def _appended_at(records: Sequence[ConsumerRecord], offset: int) -> float:
+    """When the first record from an offset on was appended, in seconds since 1970 by the broker's clock."""
+    first = records[bisect_left(records, offset, key=lambda record: record.offset)]
+    return float(first.timestamp) / 1000

@@ -1,9 +1,16 @@
 """The way to the database, with a limit on every wait."""
 
+import ssl
 from collections.abc import Mapping
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from worker.settings.database import KEY_PASSWORD_FILE, PASSWORD_FILE, TLS_PARAMETERS, is_on_this_machine
+from worker.settings.security import read_secret, secret_of, tls_context
 
 PLANNING: Final = {
     # Every statement of a lane finds its rows by key. A plan made while a table was empty must not scan it for ever.
@@ -56,6 +63,9 @@ def create_engine(  # noqa: PLR0913  the limits
 ) -> AsyncEngine:
     """An engine for `postgresql+asyncpg://` URLs; connects when first used.
 
+    What the URL says of TLS and of a file with the password holds for each connection, as the files are then. Whatever
+    is not on this machine is verified unless the URL says otherwise.
+
     `search_path` is a schema other than the role's own, as it is written in SQL. `by_key` is for statements that find
     their rows by key; turn it off for reports over whole tables. `server_limits` are the server's own time limits
     (`limits`).
@@ -73,12 +83,14 @@ def create_engine(  # noqa: PLR0913  the limits
     if search_path is not None:
         settings["search_path"] = search_path
     settings |= server_limits or {}
-    return create_async_engine(
-        url,
+    given = make_url(url)
+    engine = create_async_engine(
+        given.difference_update_query(TLS_PARAMETERS),
         pool_size=connections_max,
         max_overflow=0,
         pool_timeout=connect_seconds_max,
-        pool_pre_ping=True,
+        # To ask whether a connection lives costs three round trips a batch; one that does not is a fault like others.
+        pool_pre_ping=False,
         hide_parameters=True,  # errors are logged, and parameters are what people wrote
         connect_args={
             "timeout": connect_seconds_max,
@@ -86,6 +98,34 @@ def create_engine(  # noqa: PLR0913  the limits
             "server_settings": settings,
         },
     )
+    _secure(engine, given)
+    return engine
+
+
+def _secure(engine: AsyncEngine, given: URL) -> None:
+    said = {name: str(given.query[name]) for name in TLS_PARAMETERS if name in given.query}
+    mode = said.get("sslmode") or (None if is_on_this_machine(given) else "verify-full")
+    password_file = _path(said.get(PASSWORD_FILE))
+    if mode is None and password_file is None:
+        return
+
+    def before_each_connection(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+        if mode is not None:
+            parameters["ssl"] = _context(said) if mode == "verify-full" else False
+        if password_file is not None:
+            parameters["password"] = read_secret(password_file)
+
+    event.listen(engine.sync_engine, "do_connect", before_each_connection)
+
+
+def _context(said: Mapping[str, str]) -> ssl.SSLContext:
+    key_password = secret_of(None, _path(said.get(KEY_PASSWORD_FILE)))
+    authorities, certificate, key = (_path(said.get(name)) for name in ("sslrootcert", "sslcert", "sslkey"))
+    return tls_context(authorities, certificate, key, key_password)
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name)
 
 
 def _milliseconds(seconds: float) -> str:

@@ -107,9 +107,11 @@ _SAVE = text(
         FROM {unnest(OPENED, prefix="opened_")} AS new ({", ".join(OPENED)})
         CROSS JOIN LATERAL (
             SELECT coalesce(new.prev_until, CASE WHEN new.prev_ended = 'released' THEN (
-                SELECT max(old.until) FROM bindings AS old
-                WHERE old.organization = new.organization AND old.project = new.project
-                AND old.ended = 'released' AND old.until <= new.since
+                SELECT last.until FROM (
+                    SELECT old.until, old.ended FROM bindings AS old
+                    WHERE old.organization = new.organization AND old.project = new.project AND old.since < new.since
+                    ORDER BY old.since DESC OFFSET 0
+                ) AS last WHERE last.ended = 'released' LIMIT 1
             ) END) AS until
         ) AS prev
         WHERE (SELECT count(*) FROM closed) >= 0

@@ -90,6 +90,23 @@ async def test_a_broker_an_hour_ahead_stops_the_lanes_before_anything_takes_effe
     assert latest_ahead < 0
 
 
+async def test_commands_before_one_that_is_stamped_ahead_are_answered(clock: Clock, deployment: Deployment) -> None:
+    """They are read in one piece: nothing is lost when an operator lets the log begin behind those that are ahead."""
+    await publish_to_all(deployment, 0, 5)
+    clock.set_ahead(HOUR_SECONDS)
+
+    async def is_ahead() -> bool:
+        await publish_to_all(deployment, 5, 6)
+        return await stamped_ahead(deployment) > HOUR_SECONDS - 60
+
+    await until(is_ahead, "commands are stamped ahead")
+    with deployment.worker() as worker:
+        await says_why(worker, "a broker's clock is wrong", lanes=PARTITIONS)
+
+    assert await are_answered(deployment, ORGANIZATIONS, 6)
+    assert not await are_answered(deployment, ORGANIZATIONS[:1], 7)
+
+
 @pytest.mark.parametrize("ahead_seconds", [200, HOUR_SECONDS])
 async def test_time_goes_on_though_a_brokers_clock_is_ahead_and_then_steps_back(
     clock: Clock, deployment: Deployment, ahead_seconds: int

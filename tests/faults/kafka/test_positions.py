@@ -5,13 +5,15 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from sqlalchemy import text
 
 from tests.faults.kafka.asking import asking, delete_group, delete_group_offset
 from tests.faults.kafka.lanes import ORGANIZATIONS, are_answered, binds, ids_of, publish_to_all
-from tests.faults.kafka.trial import ready, told
+from tests.faults.kafka.trial import ready, says_why, told
 from tests.system.checker import check
 from tests.system.deployment import Deployment, ready_account
+from tests.system.provision import PARTITIONS
 from tests.system.settling import until
 
 QUIET = {"LANES__TICK_SECONDS": "3600"}
@@ -128,3 +130,21 @@ async def cut_log_before(deployment: Deployment, offset: int) -> None:
 
 async def stopped_lanes(deployment: Deployment) -> dict[int, str]:
     return dict(await deployment.rows("SELECT partition, stopped FROM lanes WHERE stopped IS NOT NULL"))
+
+
+async def test_commands_before_one_without_an_append_time_are_answered(deployment: Deployment) -> None:
+    """They are read in one piece: nothing is lost when an operator lets the log begin behind those without."""
+    await publish_to_all(deployment, 0, 5)
+    plain = ConfigResource(
+        ConfigResourceType.TOPIC, deployment.settings.topics.commands, {"message.timestamp.type": "CreateTime"}
+    )
+    async with asking(deployment) as admin:
+        await admin.alter_configs([plain])
+    await publish_to_all(deployment, 5, 6)
+    assert {record.timestamp_type for record in await deployment.read("commands")} == {0, 1}
+
+    with deployment.worker(**QUIET) as worker:
+        await says_why(worker, "has no append time", lanes=PARTITIONS)
+
+    assert await are_answered(deployment, ORGANIZATIONS, 6)
+    assert not await are_answered(deployment, ORGANIZATIONS[:1], 7)

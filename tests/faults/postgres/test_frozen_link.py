@@ -64,5 +64,5 @@ async def test_a_link_that_is_frozen_for_a_minute_is_survived_with_the_settings_
                 network.freeze()
                 await asyncio.sleep(60)
                 assert is_live(worker)
-                await says_why(worker, SILENT, count=PARTITIONS, seconds=1)
+                await says_why(worker, SILENT, count=PARTITIONS)
                 network.thaw()
