@@ -7,7 +7,7 @@ READY := .venv/ready
 FUZZER := .venv/fuzzer
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-faults soak simulate model fuzz check format lock clean
+.PHONY: help setup run test test-faults test-ops soak simulate model fuzz bench check audit sbom format lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +34,8 @@ check: $(READY) ## format, lint, types, architecture, generated files, fast test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
+	$(BIN)/python -m worker.ops.reference --check
+	$(BIN)/python -m deploy.grafana.generate --check
 	$(BIN)/pytest -q tests/domain tests/schemas tests/wire tests/tidy
 
 test: check ## everything but what takes its time: the above, then every test on a real Kafka and a real PostgreSQL
@@ -41,6 +43,10 @@ test: check ## everything but what takes its time: the above, then every test on
 
 test-faults: $(READY) ## what takes its time: the rest of the fault matrix, mutants of the worker, drills of recovery
 	$(BIN)/pytest -m slow $(ARGS)
+
+test-ops: $(READY) ## metrics, alerts and the board in a real Prometheus (needs prometheus and promtool)
+	@{ command -v prometheus && command -v promtool; } >/dev/null || { echo "prometheus and promtool are needed: apt-get install prometheus, or the release of your system" >&2; exit 1; }
+	$(BIN)/pytest -m ops $(ARGS)
 
 soak: $(READY) ## workers under load and random faults, all checked at the end: make soak SECONDS=300 [SEED=1]
 	$(BIN)/python -m tests.soak --seconds $(or $(SECONDS),300) $(if $(SEED),--seed $(SEED)) $(ARGS)
@@ -58,6 +64,22 @@ $(FUZZER): requirements/fuzz.txt $(READY)
 
 fuzz: $(FUZZER) ## search for input that the reader does not stand, guided by coverage (Python 3.11): make fuzz SECONDS=60
 	$(BIN)/python -m tests.fuzz.explore --seconds $(or $(SECONDS),60) $(ARGS)
+
+bench: $(READY) ## how fast, beside what the machine can do: make bench [QUICK=1 | FULL=1] [ONLY=latency,growth]
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+audit: $(READY) ## look for known weaknesses in what production installs (asks an advisory service; never passes without one)
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement requirements/runtime.txt \
+		--progress-spinner off --timeout 15 $(ARGS) || { \
+		echo "The audit did not pass. If what is told above is a connection, or a dependency that was not found," >&2; \
+		echo "no advisory service was reached and nothing was audited. Another one: make audit ARGS='-s osv'" >&2; \
+		exit 1; }
+
+sbom: $(READY) ## write down what production installs, as CycloneDX: dist/sbom.json
+	@mkdir -p dist
+	@$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements --output-reproducible --pyproject pyproject.toml --validate \
+		--output-file dist/sbom.json requirements/runtime.txt
+	@echo "dist/sbom.json"
 
 format: $(READY) ## put the code in shape
 	$(BIN)/ruff format .

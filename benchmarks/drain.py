@@ -1,157 +1,96 @@
-"""How fast a backlog of binds is drained end to end: everything on this machine, one worker, real durability.
+"""A backlog drained by the worker, beside the ceiling of the stack and the naive baseline, in turns on one backlog.
 
-    .venv/bin/python -m benchmarks.drain --commands 100000 --partitions 6 [--rebind] [--json]
-
-From the start of the worker's first batch to the horizon that covers the last command, as a read_committed subscriber
-sees it. The servers are embedded ones in a temporary directory; nothing is left behind.
+For each mix of commands the worker, then the limit probe, then the worker again; medians are compared. The probe moves
+what the worker has just made of the same commands.
 """
 
-import argparse
-import asyncio
-import json
-import os
-import signal
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import asdict, astuple
+from statistics import median
+from typing import Any
 
-import psutil
-from aiokafka import TopicPartition
+from benchmarks import limit, naive
+from benchmarks.goals import OPERATOR_BINDINGS_PER_SECOND, Figures
+from benchmarks.measuring import Drained, Moved, drain, moved
+from benchmarks.mixes import MIXES
+from benchmarks.sizes import Sizes
+from benchmarks.stage import Backlog, Stage
 
-from worker.broker import clients, topics
-from worker.embedded import Stack
-from worker.settings import Settings, load
-from worker.store import schema
-
-ORGANIZATIONS = 60
-HEADERS = [("content-type", b"application/cloudevents+json")]
+BINDS = "binds"
+MOVED_DIFFERENCE_MAX = 0.1
+ANSWERS = "SELECT outcome, count(*) FROM inbox GROUP BY outcome"
 
 
-def command(organization: str, kind: str, id_: str, **data: object) -> bytes:
-    """A command as a publisher writes it."""
-    envelope = {
-        "specversion": "1.0",
-        "id": id_,
-        "source": "benchmarks",
-        "type": f"billing.{kind}.v1",
-        "organization": organization,
-        "actor": "bench@example.com",
-        "data": data,
+async def run(stage: Stage, sizes: Sizes, raw: dict[str, Any]) -> Figures:
+    """Commands a second of each mix, as shares of the limit probe's, and times the naive baseline's."""
+    await _warm_up(stage, sizes)
+    figures: Figures = {}
+    for mix in sizes.mixes:
+        repeats = sizes.repeats if mix == BINDS else sizes.repeats_of_other_mixes
+        stage.show.tell(f"{mix}: {sizes.commands} commands are put there")
+        async with stage.backlog(MIXES[mix](sizes.commands), partitions=sizes.partitions) as backlog:
+            figures |= await _mix(stage, sizes, (mix, repeats), backlog, raw)
+    return figures
+
+
+async def _mix(stage: Stage, sizes: Sizes, turn: tuple[str, int], backlog: Backlog, raw: dict[str, Any]) -> Figures:
+    mix, repeats = turn
+    workers: list[Drained] = []
+    limits: list[Drained] = []
+    naives: list[float] = []
+    answers: dict[str, int] = {}
+    for number in range(1, repeats + 1):
+        of = f"{number} of {repeats}"
+        async with stage.site(backlog, partitions=sizes.partitions) as site:
+            workers.append(await drain(stage, site, backlog.ends, what=f"{mix}, worker, {of}"))
+            url = site.settings.database.url
+            answers = {str(outcome): count for outcome, count in await stage.ask(url, ANSWERS)}
+            by_worker = await moved(stage, site)
+            ceiling, by_limit = await limit.measure(
+                stage, backlog, url, partitions=sizes.partitions, what=f"{mix}, limit, {of}"
+            )
+            limits.append(ceiling)
+            _compare(by_worker, by_limit)
+        if mix == BINDS and number <= sizes.naive_repeats:
+            what = f"{mix}, naive, {number} of {sizes.naive_repeats}"
+            naives.append(
+                await naive.measure(stage, backlog, sizes.naive_commands, partitions=sizes.partitions, what=what)
+            )
+    raw[mix] = {
+        "worker": [asdict(each) for each in workers],
+        "limit": [asdict(each) for each in limits],
+        "naive": naives,
+        "answers": answers,
+        "moved": {"by_worker": asdict(by_worker), "by_limit": asdict(by_limit)},
     }
-    return json.dumps(envelope).encode()
-
-
-def backlog(commands: int, *, rebind: bool) -> Iterator[tuple[str, bytes]]:
-    """Two Ready accounts an organization, then binds; with `rebind` every second one moves a bound project."""
-    organizations = [f"org-{number:03}" for number in range(ORGANIZATIONS)]
-    for organization in organizations:
-        for account in ("main", "other"):
-            profile = {"type": "card", "externalId": f"pm-{account}", "status": "Valid"}
-            values = {"account": account, "currency": "EUR", "paymentProfile": profile}
-            yield organization, command(organization, "account.create", f"create-{account}", **values)
-    for number in range(commands):
-        organization = organizations[number % ORGANIZATIONS]
-        turn = number // ORGANIZATIONS
-        project, account = (turn // 2, ("main", "other")[turn % 2]) if rebind else (turn, "main")
-        values = {"project": f"project-{project}", "account": account}
-        yield organization, command(organization, "project.bind", f"bind-{number}", **values)
-
-
-async def publish(settings: Settings, commands: int, *, rebind: bool) -> int:
-    """Put the backlog there. Returns how many records it has."""
-    total = 0
-    async with clients.producer(settings.kafka) as producer:
-        for organization, value in backlog(commands, rebind=rebind):
-            await producer.send(settings.topics.commands, value, key=organization.encode(), headers=HEADERS)
-            total += 1
-        await producer.flush()
-    return total
-
-
-async def prepare(settings: Settings, commands: int, *, rebind: bool) -> int:
-    """Schema, topics, backlog."""
-    await schema.upgrade(settings.database.url)
-    admin = clients.admin(settings.kafka)
-    await admin.start()
-    await topics.apply(admin, await topics.compare(admin, topics.plan(settings)))
-    await admin.close()
-    await asyncio.sleep(2)  # leaders are elected, logs are made: not what is measured
-    return await publish(settings, commands, rebind=rebind)
-
-
-async def watch(settings: Settings, total: int, worker: psutil.Process) -> dict[str, float]:
-    """Follow the horizons until they cover everything."""
-    name = settings.topics.horizons
-    logs = [TopicPartition(name, partition) for partition in range(settings.topics.partitions)]
-    offsets: dict[bytes, int] = {}
-    peak = began = 0.0
-    async with clients.consuming(settings.kafka) as consumer:
-        consumer.assign(logs)
-        await consumer.seek_to_beginning(*logs)
-        while sum(offsets.values()) < total:
-            for records in (await consumer.getmany(timeout_ms=100)).values():
-                for record in records:
-                    began = began or time.monotonic()
-                    offsets[record.key] = json.loads(record.value)["data"]["offset"]
-            peak = max(peak, worker.memory_info().rss)
-    return {"ended": time.monotonic(), "first_horizon": began, "peak_mebibytes": peak / 2**20}
-
-
-def cpu_seconds(process: psutil.Process) -> float:
-    """User and system time of a process and its children."""
-    family = [process, *process.children(recursive=True)]
-    return sum(sum(one.cpu_times()[:2]) for one in family)
-
-
-def main() -> None:
-    """Parse, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--commands", type=int, default=100_000)
-    parser.add_argument("--partitions", type=int, default=6)
-    parser.add_argument("--rebind", action="store_true", help="half of the commands move a bound project")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory, Stack(Path(directory), on_progress=tell) as stack:
-        os.environ |= {
-            "BILLING_KAFKA__BOOTSTRAP_SERVERS": stack.addresses.bootstrap_servers,
-            "BILLING_DATABASE__URL": stack.addresses.database_url,
-            "BILLING_TOPICS__PARTITIONS": str(options.partitions),
-            "BILLING_HTTP__PORT": "0",
-            "BILLING_LOG__LEVEL": "warning",
-        }
-        settings = load()
-        total = asyncio.run(prepare(settings, options.commands, rebind=options.rebind))
-        tell(f"{total} commands wait")
-        servers = [psutil.Process(stack.kafka.pid), psutil.Process(stack.postgres.pid)]
-        before = [cpu_seconds(server) for server in servers]
-        started = time.monotonic()
-        process = subprocess.Popen([sys.executable, "-m", "worker", "run"])
-        worker = psutil.Process(process.pid)
-        seen = asyncio.run(watch(settings, total, worker))
-        spent = [cpu_seconds(worker), *(cpu_seconds(server) - at for server, at in zip(servers, before, strict=True))]
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-    per_command = [1e6 * seconds / total for seconds in spent]
+    per_second, limit_per_second = (median(each.per_second for each in runs) for runs in (workers, limits))
     figures = {
-        "commands": total,
-        "seconds_from_start": round(seen["ended"] - started, 2),
-        "commands_per_second": round(total / (seen["ended"] - started)),
-        "commands_per_second_after_first_horizon": round(total / (seen["ended"] - seen["first_horizon"])),
-        "worker_peak_mebibytes": round(seen["peak_mebibytes"]),
-        "cpu_microseconds_per_command": {
-            name: round(value, 1) for name, value in zip(("worker", "kafka", "postgres"), per_command, strict=True)
-        },
+        f"{mix}.commands_per_second": per_second,
+        f"{mix}.limit_per_second": limit_per_second,
+        f"{mix}.share_of_limit": per_second / limit_per_second,
+        f"{mix}.seconds_from_start": median(each.seconds_from_start for each in workers),
+        f"{mix}.rejected_share": answers.get("rejected", 0) / backlog.commands,
+        f"{mix}.repeated_share": 1 - sum(answers.values()) / backlog.commands,
     }
-    print(json.dumps(figures) if options.json else "\n".join(f"{name}: {value}" for name, value in figures.items()))
+    if naives:
+        figures |= {
+            f"{mix}.naive_per_second": median(naives),
+            f"{mix}.times_naive": per_second / median(naives),
+            f"{mix}.times_operator": per_second / OPERATOR_BINDINGS_PER_SECOND,
+        }
+    return figures
 
 
-def tell(message: str) -> None:
-    """Progress, beside the results."""
-    print(message, file=sys.stderr)
+def _compare(by_worker: Moved, by_limit: Moved) -> None:
+    """Raise AssertionError unless the probe has moved what the worker has. It goes by a sample."""
+    for moved_by_worker, moved_by_limit in zip(astuple(by_worker), astuple(by_limit), strict=True):
+        if abs(moved_by_limit / moved_by_worker - 1) > MOVED_DIFFERENCE_MAX:
+            raise AssertionError(f"the worker has moved {by_worker}, the limit probe {by_limit}")
 
 
-if __name__ == "__main__":
-    main()
+async def _warm_up(stage: Stage, sizes: Sizes) -> None:
+    """The broker's code is compiled as it runs: the first run of all would pay for it."""
+    async with (
+        stage.backlog(MIXES["story"](sizes.warm_up_commands), partitions=sizes.partitions) as backlog,
+        stage.site(backlog, partitions=sizes.partitions) as site,
+    ):
+        await drain(stage, site, backlog.ends, what="warming up")
