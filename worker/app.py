@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack
 from typing import TypeVar
 
 import structlog
+from aiokafka.errors import TopicAuthorizationFailedError
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker import failpoints
@@ -21,10 +23,12 @@ from worker.lane.parts import Parts
 from worker.lane.publisher import TopicNames
 from worker.lane.watchdog import Watchdog
 from worker.ops.health import Health, HealthServer
+from worker.ops.retention import Retention
 from worker.settings import Settings
-from worker.store import installation, schema
+from worker.store import audit, installation, schema
 from worker.store.database import PostgresDatabase
 from worker.store.engine import create_engine, limits
+from worker.store.refusals import advice_on
 from worker.wire.writer import Writer
 
 log = structlog.get_logger(__name__)
@@ -99,6 +103,7 @@ async def _work(settings: Settings, health: Health, stack: AsyncExitStack, on_re
         async with engine.begin() as connection:
             await _check_schema(connection)
             declared = await installation.declare(connection, settings.topics.commands, partitions)
+            cut_overs = await audit.cut_overs(connection)
         _check_declared(settings, declared, partitions)
         names = TopicNames(settings)
         return Parts(
@@ -111,10 +116,12 @@ async def _work(settings: Settings, health: Health, stack: AsyncExitStack, on_re
             partitions=declared.partitions or partitions,
             names=names,
             writer=Writer(declared.id, settings.publishing.source),
+            cut_overs=cut_overs,
         )
 
     kafka = f"Kafka at {settings.kafka.bootstrap_servers}"
-    postgres = f"PostgreSQL at {settings.database.url.rpartition('@')[2]}"
+    address = make_url(settings.database.url)
+    postgres = f"PostgreSQL at {address.host or 'this machine'}:{address.port or 5432}/{address.database}"
     partitions = await _patiently(lambda: _partitions_of(settings), "topics", kafka, health)
     parts = await _patiently(assemble, "database", postgres, health)
     ownership = Ownership(parts)
@@ -132,6 +139,7 @@ async def _work(settings: Settings, health: Health, stack: AsyncExitStack, on_re
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(watchdog.watch())
             tasks.create_task(_rejoin_when_fenced(ownership, intake, kafka, health))
+            tasks.create_task(Retention(settings, engine, cause_of).keep())
     except ExceptionGroup as group:
         # What is stuck may not let itself be closed either.
         faulthandler.dump_traceback_later(settings.lanes.drain_seconds_max * 3, exit=True)
@@ -170,7 +178,8 @@ async def _patiently(attempt: Callable[[], Awaitable[T]], what: str, where: str,
         except Exception as error:
             if not (is_fault(error) or isinstance(error, NotReadyError)):
                 raise
-            cause = f"{cause_of(error)} ({where})"
+            advice = advice_on(error)
+            cause = f"{cause_of(error)}{f'; {advice}' if advice else ''} ({where})"
             health.waiting_for[what] = cause
             log.warning("waiting", step=what, cause=cause, retry_seconds=seconds)
             await asyncio.sleep(seconds)
@@ -188,6 +197,9 @@ async def _partitions_of(settings: Settings) -> int:
         (topic,) = await admin.describe_topics([settings.topics.commands])
     finally:
         await admin.close()
+    if topic["error_code"] == TopicAuthorizationFailedError.errno:
+        msg = f"topic {settings.topics.commands} may not be read: `billing-worker topics plan` prints the rights"
+        raise NotReadyError(msg)
     if topic["error_code"] != 0:
         msg = f"topic {settings.topics.commands} is missing: `billing-worker topics apply` makes it"
         raise NotReadyError(msg)

@@ -9,10 +9,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from worker.broker.closing import close_to_the_end, ended
 from worker.broker.records import read_any_batch
+from worker.broker.refusals import say_why
 from worker.settings import Kafka
 
 read_any_batch()
 close_to_the_end()
+say_why()
 
 RETRY_BACKOFF_MS = 5
 """A transaction begun right after another waits this long for its markers; at the default of 100 ms that is felt."""
@@ -24,11 +26,21 @@ Isolation = Literal["read_committed", "read_uncommitted"]
 
 
 def connection(kafka: Kafka) -> dict[str, Any]:
-    """What every client needs to reach the brokers."""
+    """What every client needs to reach the brokers; certificates and passwords as their files hold them now."""
+    sasl: dict[str, Any] = {}
+    if kafka.is_authenticated:
+        sasl = {
+            "sasl_mechanism": kafka.sasl_mechanism,
+            "sasl_plain_username": kafka.username,
+            "sasl_plain_password": kafka.sasl_password(),
+        }
     return {
         "bootstrap_servers": kafka.bootstrap_servers,
         "client_id": kafka.client_id,
         "request_timeout_ms": kafka.request_timeout_ms,
+        "security_protocol": kafka.security_protocol.upper(),
+        "ssl_context": kafka.tls_context(),
+        **sasl,
     }
 
 

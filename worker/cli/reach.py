@@ -8,13 +8,22 @@ from typing import Any, TypeVar
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaConnectionError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from worker.broker import clients
+from worker.broker.refusals import NotLetInError
 from worker.cli.console import fail
 from worker.settings import Kafka
+from worker.store.refusals import advice_on
 
 T = TypeVar("T")
 
@@ -34,10 +43,22 @@ def reaching_kafka(kafka: Kafka) -> Iterator[None]:
         yield
     except BrokenPipeError:  # whoever reads our output has gone; nothing to do with Kafka
         raise
+    except NotLetInError as error:
+        fail(f"Kafka at {error.args[0]}")
     except (KafkaConnectionError, OSError, TimeoutError):
         fail(
             f"Kafka does not answer at {kafka.bootstrap_servers}.\n"
             "Is it running? BILLING_KAFKA__BOOTSTRAP_SERVERS says where it is."
+        )
+    except (
+        TopicAuthorizationFailedError,
+        GroupAuthorizationFailedError,
+        ClusterAuthorizationFailedError,
+        TransactionalIdAuthorizationFailed,
+    ) as error:
+        fail(
+            f"Kafka at {kafka.bootstrap_servers} refuses: {type(error).__name__}: {error}\n"
+            "Somebody who may has to allow it: `billing-worker topics plan` prints how."
         )
     except KafkaError as error:
         fail(f"Kafka at {kafka.bootstrap_servers} refuses: {type(error).__name__}: {error}")
@@ -56,8 +77,14 @@ def reaching_database(url: str, setting: str = "BILLING_DATABASE__URL") -> Itera
         state = getattr(cause, "sqlstate", None)
         if state == _UNDEFINED_TABLE:
             fail(f"The database {address} has no tables yet: run `billing-worker migrate` first.")
+        advice = advice_on(error)
         if state is not None:
-            fail(f"PostgreSQL at {address} refuses: {_first_line(cause)}\n{setting} says where it is and who asks.")
+            more = f"; {advice}" if advice else ""
+            fail(
+                f"PostgreSQL at {address} refuses: {_first_line(cause)}\n{setting} says where it is and who asks{more}."
+            )
+        if advice is not None:
+            fail(f"PostgreSQL at {address} is not to be worked with: {advice}.")
         fail(f"PostgreSQL does not answer at {address}.\nIs it running? {setting} says where it is.")
 
 

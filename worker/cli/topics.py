@@ -2,19 +2,33 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 
 from worker.broker import topics
+from worker.broker.acls import ANY, Principals, rights
 from worker.broker.topics import Difference
-from worker.cli.console import fail, print_json, print_table, say
-from worker.cli.reach import admin, finish
+from worker.cli.console import fail, print_json, print_parts, print_table, say
+from worker.cli.reach import address_of, admin, finish
 from worker.settings import Settings, load
+from worker.store import installation
+from worker.store.engine import create_engine
 
 
-def show_plan(*, as_json: bool) -> None:
-    """Tell what there is to do."""
-    _print(finish(_compare(load())), as_json=as_json)
+def show_plan(who: Principals, *, as_json: bool) -> None:
+    """Tell what there is to do, and who has to be allowed what."""
+    settings = load()
+    differences, installed = finish(_look(settings))
+    wanted = rights(settings, who, installed)
+    _print(differences, [each.command(settings) for each in wanted], as_json=as_json)
+    if installed is None and any(ANY in each.names for each in wanted):
+        say(
+            f"The database at {address_of(settings.database.url)} does not tell the installation, which `migrate` "
+            "makes: until it does, the worker is allowed every transactional id. Plan again after `migrate`.",
+            style="yellow",
+        )
 
 
 def show_application(*, as_json: bool) -> None:
@@ -40,9 +54,22 @@ async def apply_topics(settings: Settings) -> list[Difference]:
             fail("The cluster took the changes and does not show them yet: look with `billing-worker topics plan`.")
 
 
-async def _compare(settings: Settings) -> list[Difference]:
+async def _look(settings: Settings) -> tuple[list[Difference], UUID | None]:
     async with admin(settings.kafka) as client:
-        return await topics.compare(client, topics.plan(settings))
+        differences = await topics.compare(client, topics.plan(settings))
+    return differences, await _installed(settings)
+
+
+async def _installed(settings: Settings) -> UUID | None:
+    """The installation, whose id is the beginning of its transactional ids; None where no database tells it."""
+    engine = create_engine(settings.database.url, application_name="billing-worker topics", connections_max=1)
+    try:
+        async with engine.connect() as connection:
+            return (await installation.read(connection)).id
+    except (SQLAlchemyError, OSError, TimeoutError):
+        return None
+    finally:
+        await engine.dispose()
 
 
 def _steps(difference: Difference) -> list[str]:
@@ -51,13 +78,15 @@ def _steps(difference: Difference) -> list[str]:
     return [f"{change.name} {change.present} -> {change.wanted}" for change in difference.changes]
 
 
-def _print(differences: Sequence[Difference], *, as_json: bool) -> None:
+def _print(differences: Sequence[Difference], allowed: Sequence[str] | None = None, *, as_json: bool) -> None:
     if as_json:
+        acls = {} if allowed is None else {"acls": list(allowed)}
         print_json(
             {
                 "changes": any(difference.is_mendable for difference in differences),
                 "problems": any(difference.problems for difference in differences),
                 "topics": [_as_json(difference) for difference in differences],
+                **acls,
             }
         )
         return
@@ -69,6 +98,8 @@ def _print(differences: Sequence[Difference], *, as_json: bool) -> None:
     for difference in differences:
         for warning in difference.warnings:
             say(f"{difference.plan.name} {warning}", style="yellow")
+    for command in allowed or ():
+        print_parts(command)
 
 
 def _words(difference: Difference) -> list[str]:

@@ -1,9 +1,11 @@
 import os
 import shutil
 import socket
+import ssl
 import struct
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,13 +16,19 @@ from worker.embedded.server import Server, silent
 
 API_VERSIONS_REQUEST = struct.pack(">ihhih", 10, 18, 0, 1, -1)  # length, key, version, correlation, no client id
 ANSWER_SECONDS_MAX = 0.5  # short: a connection made while Kafka is half up may never be answered
+HANDSHAKE_SECONDS_MAX = 5.0  # longer: a cold Java takes its time for the first
+
+_ANYBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # only whether there is an answer matters here, not whose
+_ANYBODY.check_hostname = False
+_ANYBODY.verify_mode = ssl.CERT_NONE
 
 
 class Kafka(Server):
     """One node of Apache Kafka, broker and controller in one (KRaft).
 
     `voters` names the controllers of a cluster, node id to controller port, and `cluster` its id; by default the node
-    is a cluster of its own. `settings` go over those chosen here, `environment` over that of its process.
+    is a cluster of its own. `settings` go over those chosen here, `environment` over that of its process. `tls`: they
+    have TLS spoken at the port. `users`, with their passwords, may come by SCRAM-SHA-512.
     """
 
     name = "Kafka"
@@ -35,6 +43,8 @@ class Kafka(Server):
         voters: Mapping[int, int] | None = None,
         cluster: str | None = None,
         settings: Mapping[str, str] | None = None,
+        tls: bool = False,
+        users: Mapping[str, str] | None = None,
         heap_mebibytes_max: int = 768,
         java_options: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
@@ -47,6 +57,8 @@ class Kafka(Server):
         self._voters = voters
         self._cluster = cluster or urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
         self._settings = dict(settings or {})
+        self._tls = tls
+        self._users = dict(users or {})
         self._heap_mebibytes_max = heap_mebibytes_max
         self._java_options = list(java_options)
         self._environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", **(environment or {})}
@@ -75,6 +87,9 @@ class Kafka(Server):
         shutil.rmtree(laid, ignore_errors=True)
         self._write_properties(laid)
         said = [f"--cluster-id={self._cluster}", f"--config={self._properties}"]  # an id may begin with a dash
+        said += [
+            f"--add-scram=SCRAM-SHA-512=[name={name},password={password}]" for name, password in self._users.items()
+        ]
         self._complete(self._java([], "kafka.tools.StorageTool", "format", *said), "formatting the data directory")
         laid.rename(self.data)
 
@@ -85,7 +100,13 @@ class Kafka(Server):
     def _answers(self) -> bool:
         """Kafka answers requests once the broker has joined its controller and recovered its logs."""
         try:
-            with socket.create_connection((LOOPBACK, self.port), timeout=ANSWER_SECONDS_MAX) as connection:
+            with ExitStack() as stack:
+                connection = stack.enter_context(
+                    socket.create_connection((LOOPBACK, self.port), timeout=ANSWER_SECONDS_MAX)
+                )
+                if self._tls:
+                    connection.settimeout(HANDSHAKE_SECONDS_MAX)
+                    connection = stack.enter_context(_ANYBODY.wrap_socket(connection))
                 connection.sendall(API_VERSIONS_REQUEST)
                 return len(connection.recv(10)) > 0
         except OSError:

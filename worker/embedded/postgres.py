@@ -8,7 +8,7 @@ import asyncpg
 
 from worker.embedded.kept import Program
 from worker.embedded.ports import LOOPBACK
-from worker.embedded.postgres_programs import programs
+from worker.embedded.postgres_programs import EMBEDDED, Wheel, programs
 from worker.embedded.server import Server, silent
 from worker.embedded.unprivileged import someone_else
 
@@ -25,7 +25,11 @@ HOST_BASED_AUTHENTICATION = "host all all 127.0.0.1/32 scram-sha-256\n"
 
 
 class Postgres(Server):
-    """PostgreSQL with one database, `billing`, owned by the role `billing`. `settings` go over those chosen here."""
+    """PostgreSQL with one database, `billing`, owned by the role `billing`.
+
+    `settings` go over those chosen here; `host_based_authentication` is what its file of that name says instead,
+    `wheel` another build of it.
+    """
 
     name = "PostgreSQL"
 
@@ -35,10 +39,14 @@ class Postgres(Server):
         *,
         port: int | None = None,
         settings: Mapping[str, str] | None = None,
+        host_based_authentication: str = HOST_BASED_AUTHENTICATION,
+        wheel: Wheel = EMBEDDED,
         on_progress: Callable[[str], None] = silent,
     ) -> None:
         super().__init__(directory, port=port, on_progress=on_progress)
         self._settings = dict(settings or {})
+        self._host_based_authentication = host_based_authentication
+        self._wheel = wheel
 
     def url(self, database: str = OWNER, *, user: str = OWNER) -> str:
         """For SQLAlchemy, over asyncpg."""
@@ -79,7 +87,7 @@ class Postgres(Server):
         if user := someone_else(self.directory):
             os.chown(laid, user.uid, user.gid)
         initdb = [
-            str(programs() / "initdb"),
+            str(programs(self._wheel) / "initdb"),
             "-D",
             str(laid),
             "-U",
@@ -90,8 +98,8 @@ class Postgres(Server):
             "--auth=trust",
         ]
         self._complete(self._run(initdb), "initdb")
-        (laid / "pg_hba.conf").write_text(HOST_BASED_AUTHENTICATION)
-        single = [str(programs() / "postgres"), "--single", "-j", "-D", str(laid), SUPERUSER]
+        (laid / "pg_hba.conf").write_text(self._host_based_authentication)
+        single = [str(programs(self._wheel) / "postgres"), "--single", "-j", "-D", str(laid), SUPERUSER]
         self._complete(self._run(single, said=FIRST_WORDS.replace("\n", "\n\n")), "creating the database")
         laid.rename(self.data)
 
@@ -107,7 +115,7 @@ class Postgres(Server):
             "log_timezone": "UTC",
         } | self._settings
         options = [part for key, value in chosen.items() for part in ("-c", f"{key}={value}")]
-        return self._run([str(programs() / "postgres"), "-D", str(self.data), *options])
+        return self._run([str(programs(self._wheel) / "postgres"), "-D", str(self.data), *options])
 
     def _run(self, command: list[str], *, said: str = "") -> Program:
         return Program(

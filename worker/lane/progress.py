@@ -1,9 +1,13 @@
 """What the outside may know of a lane: its state, what it waits for, and when it last got on."""
 
 import asyncio
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
+
+from worker import metrics
 
 
 def now() -> float:
@@ -22,24 +26,33 @@ class LaneState(StrEnum):
     ENDED = "ended"
 
 
+class Unpublished(NamedTuple):
+    """Since when a committed batch waits; and when the broker appended its oldest record, by the brokers' clock."""
+
+    since: float
+    appended_at: float | None = None
+
+
 @dataclass(slots=True)
 class Progress:
     """Instants are seconds on the loop's clock.
 
-    `ticked_at` is when the first tick was acknowledged that has not come back yet. `unpublished` has an instant for
+    `ticked_at` is when the first tick was acknowledged that has not come back yet. `unpublished` has an entry for
     each committed batch that waits to be published; what a former owner left counts from the assignment on. `doubt` is
     why a batch failed, until one is committed: that a lane could be taken over proves less. `failures` are in a row.
-    `outlived` is why only a new process can own the lane.
+    `outlived` is why only a new process can own the lane. `through` is the instant of lane time that is published, in
+    seconds since 1970; None until there is one.
     """
 
     state: LaneState = LaneState.TAKING_OVER
     cause: str | None = None
     moved_at: float = field(default_factory=now)
     ticked_at: float | None = None
-    unpublished: deque[float] = field(default_factory=lambda: deque([now()]))
+    unpublished: deque[Unpublished] = field(default_factory=lambda: deque([Unpublished(now())]))
     doubt: str | None = None
     failures: int = 0
     outlived: str | None = None
+    through: float | None = None
 
     def set(self, state: LaneState, cause: str | None = None) -> None:
         """The lane does something else now."""
@@ -51,17 +64,22 @@ class Progress:
         if has_moved or self.doubt is None:
             self.doubt, self.failures = None, 0
 
-    def committed(self) -> None:
-        """A batch is behind COMMIT."""
+    def committed(self, appended_at: float | None = None) -> None:
+        """A batch is behind COMMIT, whose oldest record was appended at an instant of the brokers' clock."""
         self.moved_at = now()
-        self.unpublished.append(self.moved_at)
+        self.unpublished.append(Unpublished(self.moved_at, appended_at))
+        if appended_at is not None:
+            metrics.COMMITTED_LATENCY_SECONDS.observe(max(0.0, time.time() - appended_at))
         self.ticked_at = self.cause = self.doubt = None
         self.failures = 0
 
-    def published(self, batches: int) -> None:
-        """The oldest batches are published."""
+    def published(self, batches: int, through: float) -> None:
+        """The oldest batches are published, and lane time through an instant."""
+        at, self.through = time.time(), through
         for _ in range(batches):
-            self.unpublished.popleft()
+            appended_at = self.unpublished.popleft().appended_at
+            if appended_at is not None:
+                metrics.PUBLISHED_LATENCY_SECONDS.observe(max(0.0, at - appended_at))
 
     def ticked(self, failure: str | None) -> None:
         """A tick was acknowledged, or could not be sent."""

@@ -8,8 +8,9 @@ from aiohttp import web
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_1_0_0
 
-from worker.metrics import REGISTRY
+from worker.metrics import READY, REGISTRY
 from worker.settings import Http
+from worker.store import connections
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class HealthServer:
             ]
         )
         self._runner = web.AppRunner(app, access_log=None)
+        connections.count()
 
     async def start(self) -> str:
         """Listen. Returns the address, with the port that was free if 0 was asked for. Raises OSError."""
@@ -58,10 +60,14 @@ class HealthServer:
         return web.Response(text=body + "\n", status=503 if stuck else 200, content_type="application/json")
 
     async def _ready(self, _request: web.Request) -> web.Response:
-        missing = {**self._health.waiting_for, **self._health.unready()}
+        missing = self._missing()
         body = json.dumps({"ready": not missing, "waitingFor": missing})
         return web.Response(text=body + "\n", status=503 if missing else 200, content_type="application/json")
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         self._health.measure()
+        READY.set(not self._missing())
         return web.Response(body=generate_latest(REGISTRY), headers={"content-type": CONTENT_TYPE_PLAIN_1_0_0})
+
+    def _missing(self) -> dict[str, str]:
+        return {**self._health.waiting_for, **self._health.unready()}

@@ -1,5 +1,6 @@
 """What makes an installation and runs it."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -12,6 +13,12 @@ topics = typer.Typer(
     rich_markup_mode="rich",
     help="Compare the topics with the settings, and make them so.\n\nFor example: billing-worker topics plan",
 )
+
+
+def _principal(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]+:.+", text):
+        raise typer.BadParameter("must be a kind and a name, as in User:billing-worker")
+    return text
 
 
 def run() -> None:
@@ -42,19 +49,52 @@ def migrate(as_json: Json = False) -> None:
     show_migration(as_json=as_json)
 
 
+def doctor(as_json: Json = False) -> None:
+    """Tell whether all is as it must be, and what to do where it is not.
+
+    Looks at Kafka, PostgreSQL, topics, rights, lanes, horizons, clocks and retention; changes nothing. Exits with 1 if
+    something stops work or costs records. With --json a line for each finding, and the last for all.
+
+    For example:
+        billing-worker doctor
+    """
+    from worker.cli.doctor import show_findings
+
+    show_findings(as_json=as_json)
+
+
 @topics.command("plan")
-def _plan(as_json: Json = False) -> None:
-    """Show what `apply` would do.
+def _plan(
+    *,
+    worker: Annotated[
+        str, typer.Option("--worker-principal", callback=_principal, help="Workers, as the brokers name them.")
+    ] = "User:billing-worker",
+    publisher: Annotated[
+        str, typer.Option("--publisher-principal", callback=_principal, help="Publishers of commands.")
+    ] = "User:billing-publisher",
+    subscriber: Annotated[
+        str, typer.Option("--subscriber-principal", callback=_principal, help="Subscribers to events and states.")
+    ] = "User:billing-subscriber",
+    subscriber_group: Annotated[
+        str, typer.Option("--subscriber-group", help="The group in which subscribers read.")
+    ] = "billing-subscriber",
+    as_json: Json = False,
+) -> None:
+    """Show what `apply` would do, and which rights workers, publishers and subscribers need.
 
     Changes nothing, and exits with 0 also when something differs. With --json, `changes` tells whether `apply` has
-    something to do, `problems` whether something differs that it will not mend.
+    something to do, `problems` whether something differs that it will not mend, `acls` the commands that give the
+    rights: no more of them than are needed. Where the brokers ask for a user, kafka-acls reads admin.properties.
 
     For example:
         billing-worker topics plan --json | jq .changes
+
+        billing-worker topics plan --json --publisher-principal User:orders | jq -r '.acls[]' | sh
     """
+    from worker.broker.acls import Principals
     from worker.cli.topics import show_plan
 
-    show_plan(as_json=as_json)
+    show_plan(Principals(worker, publisher, subscriber, subscriber_group), as_json=as_json)
 
 
 @topics.command("apply")

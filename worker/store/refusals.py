@@ -1,0 +1,32 @@
+"""Why a PostgreSQL does not let a client in, and what to do about it."""
+
+import ssl
+from typing import Final
+
+_NAME_MISMATCH: Final = {62, 64}
+"""OpenSSL's numbers for a certificate of another host, and of another address."""
+
+_NO_TLS = "rejected SSL upgrade"
+_ONLY_TLS = "no encryption"
+_PASSWORD = "28P01"  # noqa: S105 - an SQLSTATE
+
+
+def advice_on(error: BaseException) -> str | None:
+    """What to do about an error that came of connecting; None where nothing is known."""
+    cause = getattr(error, "orig", None) or error
+    cause = getattr(cause, "__cause__", None) or cause
+    match cause:
+        case ssl.SSLCertVerificationError(verify_code=code) if code in _NAME_MISMATCH:
+            return "its certificate is of another name: the URL has to name the server as its certificate does"
+        case ssl.SSLCertVerificationError(verify_message=message):
+            return f"its certificate is not to be trusted ({message}): BILLING_DATABASE__CA_FILE says whom to trust"
+        case ssl.SSLError():
+            return "the TLS handshake does not succeed: does it want a certificate, BILLING_DATABASE__CERTIFICATE_FILE?"
+        case ConnectionError() if _NO_TLS in str(cause):
+            return "it speaks no TLS: turn it on there (ssl = on)"
+        case _ if _ONLY_TLS in str(cause):
+            return "it wants TLS, perhaps: BILLING_DATABASE__TLS=verify-full speaks it"
+        case _ if getattr(cause, "sqlstate", None) == _PASSWORD:
+            return "the password is in the URL, or in the file that BILLING_DATABASE__PASSWORD_FILE names"
+        case _:
+            return None
