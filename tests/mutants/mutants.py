@@ -95,10 +95,10 @@ MUTANTS = {
             ),
             Patch(
                 "lane/lane.py",
-                "        tasks = [\n",
+                "        deciding = asyncio.create_task(uncancelled(self._decide(standing, handovers)))\n",
                 "        from worker.lane.batch import PUBLISH\n"
                 "        PUBLISH.set(publisher.publish)\n"
-                "        tasks = [\n",
+                "        deciding = asyncio.create_task(uncancelled(self._decide(standing, handovers)))\n",
             ),
             Patch(
                 "lane/lane.py",
