@@ -191,12 +191,8 @@ async def _patiently(attempt: Callable[[], Awaitable[T]], what: str, where: str,
 
 async def _partitions_of(settings: Settings) -> int:
     """How many partitions the command topic has now."""
-    admin = clients.admin(settings.kafka)
-    await admin.start()
-    try:
+    async with clients.administering(settings.kafka) as admin:
         (topic,) = await admin.describe_topics([settings.topics.commands])
-    finally:
-        await admin.close()
     if topic["error_code"] == TopicAuthorizationFailedError.errno:
         msg = f"topic {settings.topics.commands} may not be read: `billing-worker topics plan` prints the rights"
         raise NotReadyError(msg)

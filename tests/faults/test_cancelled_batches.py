@@ -23,7 +23,7 @@ LANE = partition_of(ORGANIZATIONS[0], PARTITIONS)
 BATCH_RECORDS = 4
 HEAL_SECONDS = 90
 
-WAITS_MIN = {"settle": 6, "publish": 4, "take over": 20}
+WAITS_MIN = {"settle": 6, "publish": 2, "take over": 20}
 """With fewer waits than these, something was not tried."""
 
 

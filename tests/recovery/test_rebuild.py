@@ -45,12 +45,17 @@ class Interrupted(Exception):  # noqa: N818 - by the test
 
 @pytest.fixture(scope="module")
 async def lived(stack: Addresses, migrated: str) -> AsyncIterator[Deployment]:
-    """A deployment whose worker has decided all sorts of commands, and has left."""
+    """A deployment whose worker has decided all sorts of commands, owes nobody a notice, and has left."""
+
+    async def nothing_falls_due() -> bool:
+        return not await deployment.rows("SELECT 1 FROM accounts WHERE due_at < now() + interval '10 minutes'")
+
     async with own_database(stack, migrated) as url, own_deployment(stack, url) as deployment:
         with deployment.worker(LANES__TICK_SECONDS="0.5", RULES__SUSPENSION_NOTICE_SECONDS="0"):
             await deployment.publish_many(traffic(3, ORGANIZATIONS, 900))
             await deployment.publish("org-1", b"not a command", None)
             await deployment.answers(SECONDS_MAX)
+            await until(nothing_falls_due, "what falls due is done", SECONDS_MAX)
         yield deployment
 
 

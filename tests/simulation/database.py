@@ -49,6 +49,9 @@ class Database:
             )
             return lane
 
+    async def check_declared(self) -> None:
+        """Nothing is ever declared anew here."""
+
     async def take_lane(
         self, partition: int, *, first_offset: int, published: int = 0, above: int = 0
     ) -> tuple[Lane, Instant | None]:

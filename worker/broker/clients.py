@@ -96,3 +96,14 @@ async def consuming(
 def admin(kafka: Kafka) -> AIOKafkaAdminClient:
     """An admin client. Not started."""
     return AIOKafkaAdminClient(**connection(kafka))
+
+
+@asynccontextmanager
+async def administering(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client that is started, and closed in the end: also when its start was broken off."""
+    client = admin(kafka)
+    try:
+        await client.start()
+        yield client
+    finally:
+        await ended(client.close())

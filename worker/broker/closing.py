@@ -13,6 +13,9 @@ from aiokafka.errors import KafkaError
 
 T = TypeVar("T")
 
+_stopping: set["asyncio.Future[Any]"] = set()
+"""Held until they are done: the loop itself holds tasks but weakly."""
+
 
 class ClientCancelled(KafkaError):  # type: ignore[misc]  # noqa: N818  untyped; it is the client that did
     """A client ended somebody else's work with a cancellation of its own."""
@@ -30,15 +33,23 @@ async def uncancelled(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def ended(stopping: Coroutine[Any, Any, Any]) -> None:
-    """Wait for a client's `stop`. Raises its errors, and CancelledError only when the caller himself is cancelled."""
+    """Wait for a client's `stop`. Raises its errors, and CancelledError only when the caller himself is cancelled.
+
+    Then it is stopped all the same, while nobody waits: broken off, it would leave its connections open.
+    """
     task = asyncio.ensure_future(stopping)
-    try:
-        await asyncio.wait({task})
-    except asyncio.CancelledError:
-        task.cancel()
-        raise
+    _stopping.add(task)
+    task.add_done_callback(_forget)
+    await asyncio.wait({task})
     if not task.cancelled():
         task.result()
+
+
+def _forget(task: "asyncio.Future[Any]") -> None:
+    """An error that nobody waits for any more is no news."""
+    _stopping.discard(task)
+    if not task.cancelled():
+        task.exception()
 
 
 async def _close(self: Fetcher) -> None:

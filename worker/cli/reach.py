@@ -92,12 +92,8 @@ def reaching_database(url: str, setting: str = "BILLING_DATABASE__URL") -> Itera
 async def admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client, connected."""
     with reaching_kafka(kafka):
-        client = clients.admin(kafka)
-        try:
-            await client.start()
+        async with clients.administering(kafka) as client:
             yield client
-        finally:
-            await client.close()
 
 
 @asynccontextmanager

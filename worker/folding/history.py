@@ -158,12 +158,8 @@ class _History:
                 self._consumer.pause(source.log)
 
     async def _logs(self) -> dict[TopicPartition, Topic]:
-        admin = clients.admin(self._settings.kafka)
-        await admin.start()
-        try:
+        async with clients.administering(self._settings.kafka) as admin:
             present = await present_partitions(admin)
-        finally:
-            await admin.close()
         names = {topic: str(getattr(self._settings.topics, topic.name.lower())) for topic in _OUTPUTS}
         return {
             TopicPartition(name, partition): topic

@@ -44,11 +44,7 @@ class KafkaTopics:
     async def group_offset(self, partition: int) -> GroupOffset:
         """What the group's tools are told of the lane's position."""
         commands = TopicPartition(self._settings.topics.commands, partition)
-        admin = clients.admin(self._settings.kafka)
-        await admin.start()
-        try:
+        async with clients.administering(self._settings.kafka) as admin:
             committed = await admin.list_consumer_group_offsets(self._settings.kafka.group_id, partitions=[commands])
-        finally:
-            await admin.close()
         found = committed.get(commands)
         return GroupOffset() if found is None else GroupOffset(found.offset, found.metadata)

@@ -85,6 +85,9 @@ class Database(Protocol):
     async def read_lane(self, partition: int) -> Lane | None:
         """The lane as it stands, None if nobody ever took it."""
 
+    async def check_declared(self) -> None:
+        """Raises DeclaredAnew when another number of partitions is declared by now than this process began with."""
+
     async def take_lane(
         self, partition: int, *, first_offset: int, published: int = 0, above: int = 0
     ) -> tuple[Lane, Instant | None]:

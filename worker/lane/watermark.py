@@ -53,7 +53,7 @@ async def read_watermark(parts: Parts, reader: Reader, partition: int, known: La
         msg = f"the horizons topic holds at offset {record.offset} what no worker wrote"
         raise LaneStopped(msg)
     _check_owner(parts, horizon)
-    declared = _declared(parts, read_counts(record.headers))
+    declared = await _declared(parts, read_counts(record.headers))
     if known is not None and horizon.offset < known.published:
         if not _came_late(parts, horizon, record.offset, known):
             msg = f"the topics tell of offset {horizon.offset}, but {known.published} was published: topics lost?"
@@ -73,7 +73,7 @@ def _check_owner(parts: Parts, horizon: Horizon) -> None:
         raise LaneStopped(msg)
 
 
-def _declared(parts: Parts, told: LaneCounts | None) -> int | None:
+async def _declared(parts: Parts, told: LaneCounts | None) -> int | None:
     """How many partitions the lane's last owner knew of. Raises LaneStopped if that is more than the database does.
 
     A database of before a cut-over knows neither the lanes that came with it nor who has moved there.
@@ -84,6 +84,7 @@ def _declared(parts: Parts, told: LaneCounts | None) -> int | None:
     if told is None:
         return None
     if told.declared > parts.partitions:
+        await parts.database.check_declared()  # a worker that slept through the cut-over only has to begin anew
         raise LaneStopped(unknown_cut_over(told.declared, parts.partitions))
     return told.declared
 

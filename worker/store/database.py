@@ -125,6 +125,11 @@ class PostgresDatabase:
         async with self._engine.connect() as connection:
             return await lanes.read(connection, partition)
 
+    async def check_declared(self) -> None:
+        """Raises DeclaredAnew when another number of partitions is declared by now than this process began with."""
+        async with self._engine.connect() as connection:
+            await self._check_declared(connection)
+
     async def take_lane(
         self, partition: int, *, first_offset: int, published: int = 0, above: int = 0
     ) -> tuple[Lane, Instant | None]:

@@ -133,12 +133,8 @@ async def make_plan(
     """
     async with engine.connect() as connection:
         begun = await ground.under_way(connection)
-    admin = clients.admin(settings.kafka)
-    await admin.start()
-    try:
+    async with clients.administering(settings.kafka) as admin:
         present = await present_partitions(admin)
-    finally:
-        await admin.close()
     names = {topic: str(getattr(settings.topics, topic.name.lower())) for topic in (*_ORDER, Topic.COMMANDS)}
     order = [topic for topic in _ORDER if not (from_state and topic in EVENTS)]
     needed = (Topic.ACCOUNTS, Topic.PAYERS) if from_state else EVENTS

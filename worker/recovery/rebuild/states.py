@@ -65,20 +65,18 @@ class States:
         return True
 
     async def write(self, connection: AsyncConnection) -> None:
-        """Write what was taken."""
-        for table, columns, rows in (
-            (
-                "accounts" if self._is_accounts else "projects",
-                ACCOUNTS if self._is_accounts else PROJECTS,
-                self._subjects,
-            ),
-            ("holds", HOLDS, self._holds),
-            ("bindings", CLOSED, self._closed),
-            ("bindings", OPEN, self._open),
+        """Write what was taken. More may be taken meanwhile, and is left for the next time."""
+        subjects, holds, closed, open_ = self._subjects, self._holds, self._closed, self._open
+        self._subjects, self._holds, self._closed, self._open = [], [], [], []
+        table, columns = ("accounts", ACCOUNTS) if self._is_accounts else ("projects", PROJECTS)
+        for name, of_table, rows in (
+            (table, columns, subjects),
+            ("holds", HOLDS, holds),
+            ("bindings", CLOSED, closed),
+            ("bindings", OPEN, open_),
         ):
             if rows:
-                await copy_into(connection, table, columns, list(rows))
-                rows.clear()
+                await copy_into(connection, name, of_table, rows)
 
     def _take_account(self, account: Account) -> None:
         key = account.organization, account.id

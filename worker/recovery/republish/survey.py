@@ -112,9 +112,7 @@ async def survey(settings: Settings, order: Order) -> AsyncIterator[Survey]:
         async with engine.connect() as connection:
             ours = await installation.read(connection)
             known = {lane.partition: lane for lane in await lanes.read_all(connection)}
-        admin = clients.admin(settings.kafka)
-        stack.push_async_callback(admin.close)
-        await admin.start()
+        admin = await stack.enter_async_context(clients.administering(settings.kafka))
         present = await present_partitions(admin)
         _check_topics(settings, order, present)
         targets = Targets(settings, order, present)

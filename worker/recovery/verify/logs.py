@@ -91,12 +91,8 @@ async def open_logs(settings: Settings, ground: Ground) -> AsyncIterator[Logs]:
 
 
 async def _partitions(settings: Settings) -> Mapping[str, int]:
-    admin = clients.admin(settings.kafka)
-    try:
-        await admin.start()
+    async with clients.administering(settings.kafka) as admin:
         return await present_partitions(admin)
-    finally:
-        await admin.close()
 
 
 async def _horizons(settings: Settings, ground: Ground, reader: LogReader) -> Mapping[int, Horizon | None]:
