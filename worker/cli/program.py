@@ -35,7 +35,9 @@ COMMANDS: Final = {
     "account": Entry("worker.cli.commands.questions", "account", "Show an account as it stands."),
     "projects": Entry("worker.cli.commands.questions", "projects", "List the projects that an account pays for."),
     "lanes": Entry("worker.cli.commands.questions", "lanes", "Show how far each partition of commands has come."),
-    "doctor": Entry("worker.cli.commands.setup", "doctor", "Tell whether all is as it must be, and what to do if not."),
+    "doctor": Entry(
+        "worker.cli.commands.setup", "doctor", "Tell whether all is as it must be, and what to do where it is not."
+    ),
     "verify": Entry(
         "worker.cli.commands.recovering",
         "verify",
