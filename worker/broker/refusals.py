@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiokafka import client as library
@@ -18,7 +19,16 @@ _bootstrap = AIOKafkaClient.bootstrap
 _NAME_MISMATCH: Final = {62, 64}
 """OpenSSL's numbers for a certificate of another host, and of another address."""
 
-_seen: ContextVar[list[tuple[str, BaseException]] | None] = ContextVar("_seen", default=None)
+
+@dataclass(slots=True)
+class _Begun:
+    """What came of a client's first connections: those that were made, and why the others were not."""
+
+    made: list[AIOKafkaConnection] = field(default_factory=list)
+    refused: list[tuple[str, BaseException]] = field(default_factory=list)
+
+
+_seen: ContextVar[_Begun | None] = ContextVar("_seen", default=None)
 
 
 class NotLetInError(KafkaConnectionError):  # type: ignore[misc]  # untyped
@@ -32,31 +42,39 @@ def say_why() -> None:
 
 
 async def _watched(host: str, port: int, **parameters: Any) -> AIOKafkaConnection:
+    begun = _seen.get()
     try:
-        return await _connect(host, port, **parameters)
+        connection = await _connect(host, port, **parameters)
     except (OSError, KafkaError, TimeoutError) as error:
-        if (seen := _seen.get()) is not None:
-            seen.append((f"{host}:{port}", error))
+        if begun is not None:
+            begun.refused.append((f"{host}:{port}", error))
         raise
+    if begun is not None:
+        begun.made.append(connection)
+    return connection
 
 
 async def _telling(self: AIOKafkaClient) -> None:
     with _noting() as seen:
         try:
             await _bootstrap(self)
+        except asyncio.CancelledError:
+            for connection in seen.made:
+                connection.close()  # the library closes it only when the broker fails
+            raise
         except KafkaConnectionError:
-            if not seen:
+            if not seen.refused:
                 at = ",".join(f"{host}:{port}" for host, port, _ in self.hosts)
                 raise NotLetInError(f"{at} {_no_answer(self._security_protocol)}") from None
-            for at, error in seen:
+            for at, error in seen.refused:
                 if (why := reason(error, self._security_protocol)) is not None:
                     raise NotLetInError(f"{at} {why}") from None
             raise
 
 
 @contextmanager
-def _noting() -> Iterator[list[tuple[str, BaseException]]]:
-    seen: list[tuple[str, BaseException]] = []
+def _noting() -> Iterator["_Begun"]:
+    seen = _Begun()
     token = _seen.set(seen)
     try:
         yield seen
