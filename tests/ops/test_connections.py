@@ -2,7 +2,9 @@
 
 import asyncio
 
+import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from worker.metrics import REGISTRY
@@ -51,6 +53,8 @@ async def test_a_connection_that_the_server_ended_is_made_anew_and_counted_once(
         async with engine.connect() as ended:
             pid = (await ended.execute(text("SELECT pg_backend_pid()"))).scalar_one()
         await kept.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        with pytest.raises(DBAPIError):  # nobody asks whether it lives before it is used
+            await ask(engine)
         async with engine.connect() as again:
             assert (await again.execute(text("SELECT pg_backend_pid()"))).scalar_one() != pid
             assert (told(""), told("_in_use")) == (2, 2)

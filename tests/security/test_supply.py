@@ -15,7 +15,7 @@ LOCK = ROOT / "requirements/runtime.txt"
 def made(target: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """What make does, with the virtual environment as it is."""
     return subprocess.run(
-        ["make", "--assume-old=.venv/ready", target],
+        ["make", "--no-print-directory", "--assume-old=.venv/ready", target],
         cwd=ROOT,
         env=os.environ | environment,
         capture_output=True,
