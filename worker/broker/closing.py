@@ -6,12 +6,15 @@ CancelledError of one goes through `stop` to its caller, who takes it for his ow
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import KafkaError
 
 T = TypeVar("T")
+
+_CANCEL_AGAIN_SECONDS: Final = 1.0
+"""Python 3.11's `wait_for` loses a cancellation that comes just when what it waits for is there."""
 
 _stopping: set["asyncio.Future[Any]"] = set()
 """Held until they are done: the loop itself holds tasks but weakly."""
@@ -55,10 +58,11 @@ def _forget(task: "asyncio.Future[Any]") -> None:
 async def _close(self: Fetcher) -> None:
     """As the library's own, but to the end: every task of the fetcher is cancelled and has ended."""
     self._closed = True
-    tasks = {self._fetch_task, *self._pending_tasks}
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
+    tasks = pending = {self._fetch_task, *self._pending_tasks}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
     for task in tasks:
         if not task.cancelled():
             task.exception()
