@@ -22,7 +22,7 @@ HEAL_SECONDS = 90
 SPAN = timedelta(minutes=4)
 """How far from its beginning the instants of a test may lie: it takes less, and the clock is off by much more."""
 
-HOURS = [pytest.param("+1h", id="ahead"), pytest.param("-1h", id="behind", marks=pytest.mark.slow)]
+HOURS = [pytest.param(shift, id=name, marks=pytest.mark.slow) for shift, name in (("+1h", "ahead"), ("-1h", "behind"))]
 
 
 def clock(shift: str) -> Around:

@@ -89,6 +89,7 @@ async def test_a_worker_killed_when_it_is_given_lanes_is_replaced_by_who_had_the
                 await each_mode.answers(HEAL_SECONDS)
 
 
+@pytest.mark.slow
 async def test_two_workers_share_the_lanes_and_one_that_is_killed_is_replaced_by_the_other(
     each_mode: Deployment,
 ) -> None:

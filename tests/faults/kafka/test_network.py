@@ -33,7 +33,13 @@ def request(name: str) -> re.Pattern[bytes]:
     return re.compile(rb"\x00" + number + rb"\x00[\x00-\x0f].{4}\x00\x0ebilling-worker", re.DOTALL)
 
 
-@pytest.mark.parametrize("name", REQUESTS)
+QUICK = ("produce", "end-txn")
+"""The others show what these show."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in REQUESTS]
+)
 async def test_a_reply_that_is_lost_after_its_request_arrived_loses_and_doubles_nothing(
     broker: Broker, deployment: Deployment, name: str
 ) -> None:

@@ -21,6 +21,7 @@ HEAL_SECONDS = 30
 SILENT = "Timeout|timeout"
 
 
+@pytest.mark.slow
 async def test_a_link_that_freezes_under_load_is_noticed_by_its_silence_and_survived(
     server: Postgres, deployment: Deployment, runtime_url: str
 ) -> None:

@@ -23,6 +23,7 @@ AND state = 'idle in transaction' AND xact_start < clock_timestamp() - interval 
 """
 
 
+@pytest.mark.slow
 async def test_a_transaction_that_commits_after_later_ones_is_published_and_not_skipped(
     deployment: Deployment, runtime_url: str
 ) -> None:
