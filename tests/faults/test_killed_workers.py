@@ -78,6 +78,7 @@ async def test_a_worker_killed_while_it_gives_its_lanes_away_is_replaced_by_who_
                 await each_mode.answers(HEAL_SECONDS)
 
 
+@pytest.mark.slow
 async def test_a_worker_killed_when_it_is_given_lanes_is_replaced_by_who_had_them(each_mode: Deployment) -> None:
     async with course(each_mode) as ran:
         with each_mode.worker() as staying:

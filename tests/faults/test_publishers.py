@@ -84,6 +84,7 @@ async def test_a_command_on_every_partition_takes_effect_on_its_own_and_is_refus
     assert [result["duplicate"] for result in accepted] == [False, True]
 
 
+@pytest.mark.slow
 async def test_a_command_in_the_topics_of_two_installations_takes_effect_in_each_for_itself(
     deployment: Deployment, stack: Addresses, migrated: str
 ) -> None:

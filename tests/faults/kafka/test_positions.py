@@ -52,7 +52,16 @@ async def commit(deployment: Deployment, offset: int) -> int:
     return offset
 
 
-@pytest.mark.parametrize("reset", [to_the_beginning, past_what_was_not_read, expired, with_the_group_deleted])
+@pytest.mark.parametrize(
+    "reset",
+    [
+        to_the_beginning,
+        *(
+            pytest.param(how, marks=pytest.mark.slow)
+            for how in (past_what_was_not_read, expired, with_the_group_deleted)
+        ),
+    ],
+)
 async def test_a_group_offset_that_was_reset_is_told_of_and_neither_repeats_nor_skips_anything(
     deployment: Deployment, reset: Callable[[Deployment], Awaitable[int]]
 ) -> None:
@@ -73,6 +82,7 @@ async def test_a_group_offset_that_was_reset_is_told_of_and_neither_repeats_nor_
     await check(deployment, ids_of(numbers, 1))
 
 
+@pytest.mark.slow
 async def test_commands_that_are_deleted_before_a_worker_reads_them_stop_the_lane_until_an_operator_speaks(
     deployment: Deployment,
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests.faults.kafka.lanes import ORGANIZATIONS, are_answered, binds, ids_of
@@ -73,6 +74,7 @@ async def test_commands_of_an_aborted_transaction_are_never_carried_out(deployme
     assert answered.total() == 21
 
 
+@pytest.mark.slow
 async def test_a_worker_that_starts_behind_an_open_transaction_reads_none_of_it_and_all_of_the_rest(
     deployment: Deployment,
 ) -> None:

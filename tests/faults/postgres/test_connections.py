@@ -54,6 +54,7 @@ async def test_a_worker_that_gets_no_connection_says_so_and_goes_on_when_there_a
             await says_why(worker, NONE_LEFT, count=PARTITIONS)
 
 
+@pytest.mark.slow
 async def test_a_worker_that_starts_where_all_connections_are_taken_waits_for_one(
     deployment: Deployment, runtime_url: str
 ) -> None:
