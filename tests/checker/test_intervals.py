@@ -96,6 +96,19 @@ def test_ready_payers_are_as_they_should_be_in_whatever_order_the_topics_are_rea
     assert readiness([*rebind(), *account("main", 0), *account("spare", 1)]) == []
 
 
+def in_lane(lane: int, messages: list[Message]) -> list[Message]:
+    return [message._replace(place=message.place._replace(lane=lane)) for message in messages]
+
+
+def test_an_organization_that_moves_to_a_lower_lane_is_as_it_should_be_and_what_is_wrong_there_is_found() -> None:
+    before = in_lane(2, [*account("main", 0), *account("spare", 1), *rebind()[:2]])
+    after = in_lane(1, rebind()[2:])
+
+    assert readiness([*after, *before]) == []
+    suspended = in_lane(2, [phase("spare", "Suspended", 3, 0)])
+    assert "acme/spare takes a binding at 1/5/1 while it is Suspended" in readiness([*after, *suspended, *before])
+
+
 @pytest.mark.parametrize("to", ["Suspended", "Archived"])
 def test_a_payer_that_is_not_ready_is_reported(to: str) -> None:
     accounts = [*account("main", 0), *account("spare", 1), phase("spare", to, 3, 0)]

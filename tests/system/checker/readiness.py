@@ -1,4 +1,4 @@
-"""E4, across both event topics: in the order of the log, who takes a binding is Ready, who goes pays for nobody."""
+"""E4, across both event topics: in the order of instants, who takes a binding is Ready, who goes pays for nobody."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from tests.system.checker.messages import Message, Place, kind_of
 
 
 class _Fact(NamedTuple):
+    at: str
     place: Place
     account: str
     what: str
@@ -18,7 +19,10 @@ class _Fact(NamedTuple):
 
 @dataclass
 class Readiness:
-    """Notes what matters of each event, and looks at all of it in the order of the log."""
+    """Notes what matters of each event, and looks at all of it in the order in which it happened.
+
+    Within a partition that is the order of the log. But a cut-over moves organizations to others, also to lower ones.
+    """
 
     facts: list[_Fact] = field(default_factory=list)
 
@@ -28,24 +32,24 @@ class Readiness:
         body, data, kind = message.body, message.body["data"], kind_of(message.body)
         if kind.startswith("account."):
             account = body["subject"].removeprefix("accounts/")
-            self.facts.append(_Fact(message.place, account, "sequence", body["sequence"]))
+            self.facts.append(_Fact(body["time"], message.place, account, "sequence", body["sequence"]))
             if kind == "account.phase-changed":
-                self.facts.append(_Fact(message.place, account, data["to"], data["activeBindings"]))
+                self.facts.append(_Fact(body["time"], message.place, account, data["to"], data["activeBindings"]))
             elif kind == "account.deleted":
-                self.facts.append(_Fact(message.place, account, "deleted", data["lastBindingUntil"]))
+                self.facts.append(_Fact(body["time"], message.place, account, "deleted", data["lastBindingUntil"]))
         elif kind in {"binding.established", "binding.superseded", "binding.released"}:
             account = f"{body['organization']}/{data['account']}"
             told = data["accountSequence"] if kind == "binding.established" else data["until"]
-            self.facts.append(_Fact(message.place, account, kind, told))
+            self.facts.append(_Fact(body["time"], message.place, account, kind, told))
         return ()
 
     def holds(self) -> Iterator[str]:
-        """One pass over the log's order; partitions share nothing."""
+        """One pass; instants of one organization rise, whichever lanes it lived in."""
         phases: dict[str, str] = {}
         sequences: dict[str, int | str | None] = {}
         paid: Counter[str] = Counter()
         ended: dict[str, int | str | None] = {}
-        for place, account, what, told in sorted(self.facts, key=lambda fact: fact.place):
+        for _, place, account, what, told in sorted(self.facts, key=lambda fact: (fact.at, fact.place)):
             if what == "sequence":
                 sequences[account] = told
             elif what == "binding.established":
