@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from worker.cli.console import fail, print_facts, print_json, say
 from worker.cli.reach import address_of, finish, reaching_database, reaching_kafka
 from worker.folding.events import SequenceGapError
-from worker.recovery.ground import owner_of
+from worker.recovery.ground import Refused, owner_of
 from worker.recovery.progress import Bar, shown
 from worker.recovery.rebuild.ground import NotEmptyError
 from worker.recovery.rebuild.loading import Tally
@@ -45,12 +45,14 @@ def show_rebuild(
             finish(_carry_out(settings, arguments, who or getpass.getuser(), is_meant=is_meant, as_json=as_json))
     except (NotEmptyError, NotRebuildableError, SequenceGapError, NotPublishedError) as refused:
         fail(f"{refused}.")
+    except Refused as refused:
+        fail(str(refused))
     except KeyboardInterrupt:
         fail("Stopped. The same command goes on where this was.")
 
 
 async def _carry_out(settings: Settings, arguments: dict[str, Any], who: str, *, is_meant: bool, as_json: bool) -> None:
-    async with owner_of(settings, "rebuild") as engine:
+    async with owner_of(settings, "rebuild", is_alone=is_meant) as engine:
         plan = await make_plan(settings, engine, arguments["partitions"], from_state=arguments["fromState"])
         if not is_meant:
             _show_plan(settings, plan, as_json=as_json)

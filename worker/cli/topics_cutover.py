@@ -43,7 +43,7 @@ def show_cut_over(asked: CutOver) -> None:
 
 async def _carry_out(settings: Settings, asked: CutOver) -> None:
     name = "cut-over"
-    async with admin(settings.kafka) as client, owner_of(settings, name) as engine:
+    async with admin(settings.kafka) as client, owner_of(settings, name, is_alone=asked.is_meant) as engine:
         if not asked.as_json:
             say(f"Watching for {asked.watch_seconds:g} s whether publishers have paused.")
         plan = await make_plan(settings, engine, client, asked.partitions, asked.watch_seconds)

@@ -70,7 +70,7 @@ def show_declaration(asked: Declaration) -> None:
 
 
 async def _carry_out(settings: Settings, asked: Declaration, word: Word | None, done: Done) -> None:
-    async with admin(settings.kafka) as client, owner_of(settings, "declare") as engine:
+    async with admin(settings.kafka) as client, owner_of(settings, "declare", is_alone=asked.is_meant) as engine:
         seen = await see(settings, engine, client, word, asked.lanes, asked.watch_seconds)
         if word is None or not asked.is_meant or seen.obstacles:
             _show(seen, asked, done)
