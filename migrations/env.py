@@ -6,32 +6,54 @@ from typing import Any
 
 from alembic import context
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from worker.store.tables import metadata
 
 LOCK = 0x62696C6C696E67  # "billing"
-LOCK_SECONDS_MAX = 10
 WAIT_SECONDS_MAX = 600
+LOCK_MS_MAX = 500
+"""Whoever waits for a table holds up all who come after, writers too. So a migration gives up soon, and comes again."""
+TRIES_MAX = 5
+PAUSE_SECONDS = 1
+NOT_AVAILABLE = "55P03"
 
 
-def say(*, step: Any, **_: Any) -> None:
+def tell(line: str) -> None:
     on_progress = context.config.attributes.get("on_progress")
     if on_progress:
-        done = "applied" if step.is_upgrade else "took back"
-        on_progress(f"{done} {step.up_revision_id}: {step.up_revision.doc}")
+        on_progress(line)
 
 
 def migrate(connection: Connection) -> None:
+    done: list[str] = []
+
+    def note(*, step: Any, **_: Any) -> None:
+        verb = "applied" if step.is_upgrade else "took back"
+        done.append(f"{verb} {step.up_revision_id}: {step.up_revision.doc}")
+
     context.configure(
-        connection=connection, target_metadata=metadata, on_version_apply=say, compare_server_default=True
+        connection=connection, target_metadata=metadata, on_version_apply=note, compare_server_default=True
     )
     with context.begin_transaction():
         # Two of us at once: the second waits here, then finds nothing left to do. Tables are waited for only briefly.
         connection.execute(text(f"SET LOCAL lock_timeout = '{WAIT_SECONDS_MAX}s'"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
-        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'"))
-        context.run_migrations()
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_MS_MAX}ms'"))
+        for tries_left in reversed(range(TRIES_MAX)):
+            done.clear()
+            try:
+                with connection.begin_nested():  # what is rolled back lets go of its locks
+                    context.run_migrations()
+                break
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) != NOT_AVAILABLE or not tries_left:
+                    raise
+            tell(f"a table is in use, nothing was changed: trying again, {tries_left} times more at most")
+            connection.execute(text(f"SELECT pg_sleep({PAUSE_SECONDS})"))
+    for line in done:
+        tell(line)
 
 
 async def connect_and_migrate(url: str) -> None:
