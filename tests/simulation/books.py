@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from tests.simulation.tables import DUE_AT, AccountRow, BindingRow, ProjectRow, Tables
+from tests.simulation.tables import DUE_AT, BindingRow, ProjectRow, Tables
 from worker.domain.accounts import Usage
 from worker.domain.book import SAMPLE_MAX, Book, Key
 from worker.domain.due import DUE_ACCOUNTS_MAX, NOTICES_MAX, TOMBSTONES_MAX
@@ -46,6 +46,9 @@ def load_due(tables: Tables, book: Book, lane: int, at: Instant) -> Due:
     projects = sorted((found, *key) for found, key in _falls_due(tables.projects, lane) if found <= at)
     due.accounts = [(organization, name) for _, organization, name in accounts[:DUE_ACCOUNTS_MAX]]
     due.tombstones = [(organization, name) for _, organization, name in projects[:TOMBSTONES_MAX]]
+    left = [found for found, *_ in (*accounts[DUE_ACCOUNTS_MAX:], *projects[TOMBSTONES_MAX:])]
+    found_later = [*_falls_due(tables.accounts, lane), *_falls_due(tables.projects, lane)]
+    due.next_at = min([*left, *(found for found, _ in found_later if found > at)], default=None)
     load_accounts(tables, book, [key for key in due.accounts if key not in book.accounts])
     _load_notices(tables, book, due)
     touched = [*due.tombstones, *((key[0], name) for key, names in due.notices.items() for name in names)]
@@ -53,11 +56,9 @@ def load_due(tables: Tables, book: Book, lane: int, at: Instant) -> Due:
     return due
 
 
-def next_at(
-    tables: Tables, accounts: dict[Key, AccountRow], projects: dict[Key, ProjectRow], lane: int
-) -> Instant | None:
-    """When the lane has something to do next, with what the transaction itself has written."""
-    found = [*_falls_due(tables.accounts | accounts, lane), *_falls_due(tables.projects | projects, lane)]
+def next_at(tables: Tables, lane: int) -> Instant | None:
+    """When the lane has something to do next."""
+    found = [*_falls_due(tables.accounts, lane), *_falls_due(tables.projects, lane)]
     return min((at for at, _ in found), default=None)
 
 

@@ -118,7 +118,7 @@ class Database:
             def look(row: Lane) -> Instant | None:
                 self._make_room(partition, row.next_offset)
                 staged.rules[partition, max(row.next_offset, published)] = self._rules
-                return books.next_at(postgres.tables, {}, {}, partition)
+                return books.next_at(postgres.tables, partition)
 
             return await self._change(connection, partition, what, change, look)
 

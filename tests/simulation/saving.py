@@ -28,8 +28,6 @@ def stage(
     partition: int,
     book: Book,
     recorded: Sequence[Recorded],
-    used: Sequence[InboxRow],
-    outgoing: Sequence[JournalRow],
 ) -> None:
     """Write, within the transaction, what `worker.store.database` would. Raises as the database would."""
     touched = _Touched(recorded, book)
@@ -42,6 +40,15 @@ def stage(
         if key not in touched.accounts:
             _stage_account(tables, staged, book, key, partition, is_new=False)
     _stage_bindings(tables, staged, book, recorded)
+    staged.check(tables, partition)
+    book.progressed.clear()
+    book.tombstoned.clear()
+
+
+def append(
+    tables: Tables, staged: Staged, partition: int, used: Sequence[InboxRow], outgoing: Sequence[JournalRow]
+) -> None:
+    """Add ids used up, and records that go out. Raises as the database would."""
     for row in used:
         key = (row.organization, row.command_id)
         if key in staged.inbox:
@@ -81,17 +88,17 @@ class _Touched:
 def _stage_account(tables: Tables, staged: Staged, book: Book, key: Key, lane: int, *, is_new: bool) -> None:
     account = book.accounts[key]
     assert account is not None
-    _require(key, tables.accounts, is_new=is_new)
+    _require(key, tables.accounts, staged.accounts, is_new=is_new)
     if is_new:
         staged.created.append(key)
-    lives_in = lane if is_new else tables.accounts[key].lane
+    lives_in = lane if is_new else (staged.accounts.get(key) or tables.accounts[key]).lane
     staged.accounts[key] = account_row._make((*row_of(account, book.usage_of(key)), lives_in))
 
 
 def _stage_project(tables: Tables, staged: Staged, book: Book, key: Key, lane: int, *, is_new: bool) -> None:
     project = book.projects[key]
     assert project is not None
-    _require(key, tables.projects, is_new=is_new)
+    _require(key, tables.projects, staged.projects, is_new=is_new)
     if is_new:
         staged.registered.append(key)
     staged.projects[key] = ProjectRow(
@@ -102,12 +109,12 @@ def _stage_project(tables: Tables, staged: Staged, book: Book, key: Key, lane: i
         project.deleted_at,
         project.tombstoned,
         project_due_at(project, book.rules),
-        lane if is_new else tables.projects[key].lane,
+        lane if is_new else (staged.projects.get(key) or tables.projects[key]).lane,
     )
 
 
-def _require(key: Key, rows: Mapping[Key, Any], *, is_new: bool) -> None:
-    if not is_new and key not in rows:
+def _require(key: Key, rows: Mapping[Key, Any], written: Mapping[Key, Any], *, is_new: bool) -> None:
+    if not is_new and key not in rows and key not in written:
         raise StateDiverged(f"{key} changed and is not there")
 
 

@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy.exc import IntegrityError
@@ -81,6 +81,16 @@ class Staged:
     inbox: dict[Key, InboxRow] = field(default_factory=dict)
     journal: list[JournalRow] = field(default_factory=list)
     rules: dict[tuple[int, int], object] = field(default_factory=dict)
+
+    def over(self, tables: Tables) -> Tables:
+        """State as the transaction itself sees it."""
+        return replace(
+            tables,
+            accounts=tables.accounts | self.accounts,
+            holds=tables.holds | self.holds,
+            projects=tables.projects | self.projects,
+            bindings=tables.bindings | self.bindings,
+        )
 
     def check(self, tables: Tables, partition: int) -> None:
         """What unique keys forbid. Raises IntegrityError."""

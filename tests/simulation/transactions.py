@@ -109,8 +109,9 @@ class Transaction:
 
     async def load_due(self, book: Book, partition: int, at: Instant) -> Due:
         """What is due by an instant, put into the book."""
+        staged = self._connection.session.staged
         due: Due = await self._connection.execute(
-            "load due", lambda _: books.load_due(self._postgres.tables, book, partition, at)
+            "load due", lambda _: books.load_due(staged.over(self._postgres.tables), book, partition, at)
         )
         return due
 
@@ -125,25 +126,29 @@ class Transaction:
         answered: dict[Key, Remembered] = await self._connection.execute("load answers", run)
         return answered
 
-    async def save(
-        self,
-        partition: int,
-        book: Book,
-        recorded: Sequence[Recorded],
-        used: Sequence[InboxRow],
-        outgoing: Sequence[JournalRow],
-    ) -> None:
-        """Write what changed, the ids used up, and every record that goes out."""
-        postgres, staged = self._postgres, self._connection.session.staged
+    async def save(self, partition: int, book: Book, recorded: Sequence[Recorded]) -> None:
+        """Write what changed."""
+        tables, staged = self._postgres.tables, self._connection.session.staged
+        await self._write(
+            f"save {len(recorded)} events", lambda: saving.stage(tables, staged, partition, book, recorded)
+        )
 
+    async def append(self, partition: int, used: Sequence[InboxRow], outgoing: Sequence[JournalRow]) -> None:
+        """Write the ids used up, and every record that goes out."""
+        tables, staged = self._postgres.tables, self._connection.session.staged
+        await self._write(
+            f"append {len(outgoing)} records", lambda: saving.append(tables, staged, partition, used, outgoing)
+        )
+
+    async def _write(self, what: str, write: Callable[[], None]) -> None:
         def run(_: Request) -> None:
             try:
-                saving.stage(postgres.tables, staged, partition, book, recorded, used, outgoing)
+                write()
             except Exception as error:
-                postgres.violations.append(str(error))
+                self._postgres.violations.append(str(error))
                 raise
 
-        await self._connection.execute(f"save {len(outgoing)} records", run)
+        await self._connection.execute(what, run)
 
     async def settle_notices(self, partition: int) -> None:
         """Folding is not simulated."""
@@ -152,8 +157,7 @@ class Transaction:
         """When the lane has something to do next."""
         staged = self._connection.session.staged
         at: Instant | None = await self._connection.execute(
-            "next due",
-            lambda _: books.next_at(self._postgres.tables, staged.accounts, staged.projects, partition),
+            "next due", lambda _: books.next_at(staged.over(self._postgres.tables), partition)
         )
         return at
 

@@ -33,7 +33,9 @@ def due_of(book: Book, at: Instant) -> Due:
     first = sorted((due_at, key) for key, due_at in accounts.items() if due_at is not None and due_at <= at)
     gone = sorted((due_at, key) for key, due_at in projects.items() if due_at is not None and due_at <= at)
     owing = [key for _, key in first if pending_of(book, key) is not None]
-    return Due([key for _, key in first], {key: untold(book, key) for key in owing}, [key for _, key in gone])
+    later = [due_at for due_at in (*accounts.values(), *projects.values()) if due_at is not None and due_at > at]
+    notices_owed = {key: untold(book, key) for key in owing}
+    return Due([key for _, key in first], notices_owed, [key for _, key in gone], min(later, default=None))
 
 
 def next_of(book: Book) -> Instant | None:

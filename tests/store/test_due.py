@@ -45,6 +45,7 @@ async def test_accounts_fall_due_by_instant_then_in_byte_order(connection: Async
     whats_due = await due.load(connection, empty(), LANE, NOON)
 
     assert whats_due.accounts == [(organization, name) for organization, name, _ in expected]
+    assert whats_due.next_at == NOON + timedelta(microseconds=1)
     assert await due.next_at(connection, LANE) == h.instant(1)
     assert await due.next_at(connection, 4) == h.instant(0)
 
@@ -57,6 +58,7 @@ async def test_so_many_accounts_fall_due_at_once_and_no_more(connection: AsyncCo
     whats_due = await due.load(connection, book, LANE, NOON)
 
     assert [name for _, name in whats_due.accounts] == [f"a{n:03}" for n in range(DUE_ACCOUNTS_MAX + 4, 4, -1)]
+    assert whats_due.next_at == NOON - timedelta(seconds=4)
     assert list(book.accounts) == whats_due.accounts
 
 
@@ -141,6 +143,7 @@ async def test_so_many_tombstones_are_due_at_once_and_no_more(connection: AsyncC
     whats_due = await due.load(connection, book, LANE, NOON)
 
     assert [name for _, name in whats_due.tombstones] == [f"d{n:05}" for n in range(TOMBSTONES_MAX + 4, 4, -1)]
+    assert whats_due.next_at == NOON - timedelta(microseconds=4)
     assert set(book.projects) == set(whats_due.tombstones)
     assert await due.next_at(connection, LANE) == NOON - timedelta(microseconds=TOMBSTONES_MAX + 4)
 

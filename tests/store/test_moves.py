@@ -13,7 +13,7 @@ from worker.domain.commands import Command, MoveProjects
 from worker.domain.moves import INTERVALS_MAX
 from worker.domain.projects import CLOSED_INTERVALS_MAX
 from worker.domain.values import Position
-from worker.lane.deciding import decide_all
+from worker.lane.deciding import Deciding
 from worker.lane.needs import Incoming, needs_of
 from worker.lane.outcome import Outcome
 from worker.store import book as store
@@ -81,7 +81,8 @@ async def decide(connection: AsyncConnection, **data: object) -> tuple[Outcome, 
     incoming = [Incoming(record, h.instant(1), reading(record))]
     needs = needs_of(incoming)
     book = await load(connection, needs.book)
-    outcome = decide_all(WRITER, book, {}, incoming, Due(), defects={}, record_bytes_max=1_000_000)
+    outcome = Outcome()
+    Deciding(WRITER, book, {}, {}, 1_000_000, outcome).decide(incoming, Due())
     return outcome, book
 
 

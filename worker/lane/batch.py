@@ -2,7 +2,7 @@
 
 import logging
 import time
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from worker.domain.value import value
 from worker.domain.values import MICROSECOND, Instant
 from worker.failpoints import Failpoint, pass_by
 from worker.lane.counting import count_events
-from worker.lane.deciding import CommandDefect, decide_all
+from worker.lane.deciding import CommandDefect, Deciding
 from worker.lane.errors import Fenced, LaneStopped, PositionMoved
 from worker.lane.faults import cause_of, is_fault
 from worker.lane.fingerprint import fingerprint_of
@@ -36,6 +36,9 @@ _levels = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOG_APPEND_TIME = 1
 _NO_DEFECTS: Mapping[int, str] = {}
+
+OUTGOING_MAX = 4_000
+"""A transaction that has brought about so many records looks for no more that is due: that may be much."""
 
 
 @value
@@ -104,37 +107,29 @@ async def process(
     """One transaction: the lane moves, everything that the records bring about is saved, COMMIT.
 
     Returns where that has led, what is to be published, and how many of the records were decided: at least the first;
-    all of them unless something fell due in between. While something is due they are decided one by one.
+    all of them unless they bring about too much. Where something falls due in between, what was decided until then is
+    saved, for the database to tell what is due by the next record.
 
     Raises Fenced when the lane is another worker's, PositionMoved when it is still ours but stands elsewhere.
     `careful` has deferred constraints checked before COMMIT, whose outcome is then not in doubt.
     """
     began = time.perf_counter()
-    is_due, incoming = _cut_before_due(standing.due_at, incoming)
     lane = standing.row
     after, moved = _after(lane, incoming), len(incoming)
     async with parts.database.transaction() as transaction:
         incoming = _cut_ahead(parts, incoming, await _move(transaction, lane, after))
         needs = needs_of(incoming)
         book = await transaction.load(needs.book)
-        due = await transaction.load_due(book, lane.partition, incoming[0].at) if is_due else None
         answered = await transaction.answers(needs.ids)
-        outcome = decide_all(
-            parts.writer,
-            book,
-            answered,
-            incoming,
-            due,
-            defects=defects,
-            record_bytes_max=parts.settings.topics.record_bytes_max,
+        outcome = Outcome(due_at=standing.due_at)
+        deciding = Deciding(
+            parts.writer, book, answered, defects, parts.settings.topics.record_bytes_max, outcome=outcome
         )
+        await _decide(transaction, lane.partition, incoming, deciding)
         if outcome.decided < moved:
             after = _after(lane, incoming[: outcome.decided])
             await transaction.correct(after)
-        await transaction.save(lane.partition, book, outcome.recorded, outcome.inbox, outcome.journal)
-        due_at = _earliest(standing.due_at, outcome.due_at)
-        if is_due:
-            due_at = await transaction.next_due_at(lane.partition)
+        await transaction.append(lane.partition, outcome.inbox, outcome.journal)
         if careful:
             await transaction.check_constraints()
         await pass_by(Failpoint.BEFORE_COMMIT)
@@ -144,21 +139,23 @@ async def process(
     _measure(outcome, seconds)
     if _levels.isEnabledFor(logging.DEBUG):
         _tell(after, incoming, outcome, seconds)
-    return Standing(after, due_at), Handover(outcome.outgoing, after.next_offset, parts.horizon(after)), outcome.decided
+    return (
+        Standing(after, outcome.due_at),
+        Handover(outcome.outgoing, after.next_offset, parts.horizon(after)),
+        outcome.decided,
+    )
 
 
-def _cut_before_due(due_at: Instant | None, incoming: Sequence[Incoming]) -> tuple[bool, Sequence[Incoming]]:
-    """Whether something is due before the first record; and the records up to where something falls due."""
-    if due_at is None:
-        return False, incoming
-    if due_at <= incoming[0].at:
-        return True, incoming[:1]
-    before = bisect_left(incoming, due_at, key=lambda item: item.at)
-    return False, incoming[:before]
-
-
-def _earliest(first: Instant | None, second: Instant | None) -> Instant | None:
-    return min((at for at in (first, second) if at is not None), default=None)
+async def _decide(transaction: Transaction, lane: int, incoming: Sequence[Incoming], deciding: Deciding) -> None:
+    """Decide the records and save what that changes, from one to the next by which something is due."""
+    book, outcome = deciding.book, deciding.outcome
+    saved = 0
+    while outcome.decided < len(incoming) and len(outcome.outgoing) < OUTGOING_MAX:
+        at = incoming[outcome.decided].at
+        due = await transaction.load_due(book, lane, at) if outcome.is_due(at) else None
+        deciding.decide(incoming[outcome.decided :], due)
+        await transaction.save(lane, book, outcome.recorded[saved:])
+        saved = len(outcome.recorded)
 
 
 def _pieces(incoming: Sequence[Incoming]) -> list[Sequence[Incoming]]:

@@ -69,4 +69,5 @@ async def _move(transaction: Transaction, lane: Lane, after: Lane) -> None:
 async def _save(transaction: Transaction, reading: Reading) -> None:
     book = await transaction.load(reading.needs)
     recorded, used = fold_reading(reading, book, await transaction.answers(reading.ids))
-    await transaction.save(reading.stretch.lane, book, recorded, used, reading.journal)
+    await transaction.save(reading.stretch.lane, book, recorded)
+    await transaction.append(reading.stretch.lane, used, reading.journal)

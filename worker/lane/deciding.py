@@ -1,7 +1,7 @@
 """Deciding a batch in memory: what is due, then each record by the stages of the contract. No clock, no I/O."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from worker.domain.book import Book, Key, Recorded
@@ -10,7 +10,7 @@ from worker.domain.decide import decide
 from worker.domain.decision import Reason, Refusal, Rejected
 from worker.domain.due import account_due_at, project_due_at
 from worker.domain.events import ProjectEvent
-from worker.lane.due import NOTHING_DUE, do_due_work
+from worker.lane.due import NOTHING_DUE, DueWork, do_due_work
 from worker.lane.needs import Incoming, accounts_of, projects_of
 from worker.lane.outcome import Outcome
 from worker.store.due import Due
@@ -33,54 +33,40 @@ class CommandDefect(Exception):  # noqa: N818 - where the program failed, not wh
         self.offset = offset
 
 
-def decide_all(
-    writer: Writer,
-    book: Book,
-    answered: dict[Key, Remembered],
-    incoming: Sequence[Incoming],
-    due: Due | None,
-    *,
-    defects: Mapping[int, str],
-    record_bytes_max: int,
-) -> Outcome:
-    """Decide the records one after the other; `due` is what has to be done before the first.
-
-    Ends before a record by whose instant something fell due that this batch itself brought about: where a batch is cut
-    must not show in what is decided. Raises CommandDefect for the first record that makes the program fail. `defects`
-    are offsets known to do so: they are answered INTERNAL_ERROR, with a copy in dead letters.
-    """
-    deciding = _Deciding(writer, book, answered, record_bytes_max)
-    outcome = deciding.outcome
-    for item in incoming:
-        if outcome.decided and outcome.due_at is not None and outcome.due_at <= item.at:
-            break
-        try:
-            records = deciding.decide(item, due, defects.get(item.record.offset))
-            _check_sizes(records, record_bytes_max)
-        except Exception as error:
-            raise CommandDefect(item.record.offset) from error
-        outcome.append(item, records)
-        due = None
-    return outcome
-
-
-def _check_sizes(records: Sequence[Outgoing], record_bytes_max: int) -> None:
-    """What is too large to publish must not be committed: it would stop its lane for ever."""
-    for record in records:
-        if len(record.value or b"") > record_bytes_max // 2 and record.bytes_max > record_bytes_max:
-            msg = f"a record of {record.bytes_max} bytes for {record.topic}, which takes {record_bytes_max}"
-            raise ValueError(msg)
-
-
 @dataclass(slots=True)
-class _Deciding:
+class Deciding:
+    """A batch in its book. `outcome` is what it has brought about so far.
+
+    `defects` are offsets of records known to make the program fail: they are answered INTERNAL_ERROR, with a copy in
+    dead letters.
+    """
+
     writer: Writer
     book: Book
     answered: dict[Key, Remembered]
+    defects: Mapping[int, str]
     record_bytes_max: int
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: Outcome
 
-    def decide(self, item: Incoming, due: Due | None, defect: str | None) -> list[Outgoing]:
+    def decide(self, incoming: Sequence[Incoming], due: Due | None) -> None:
+        """Decide the records one after the other; `due` is what has to be done before the first.
+
+        Ends before a record by whose instant something has fallen due that is not in the book: where a batch is cut
+        must not show in what is decided. Raises CommandDefect for the first record that makes the program fail.
+        """
+        outcome = self.outcome
+        for item in incoming:
+            if due is None and outcome.is_due(item.at):
+                break
+            try:
+                records = self._decide(item, due, self.defects.get(item.record.offset))
+                _check_sizes(records, self.record_bytes_max)
+            except Exception as error:
+                raise CommandDefect(item.record.offset) from error
+            outcome.append(item, records)
+            due = None
+
+    def _decide(self, item: Incoming, due: Due | None, defect: str | None) -> list[Outgoing]:
         """Everything that one record brings about: events (due ones first), the answer, tombstones, states."""
         request = item.what
         if isinstance(request, Unreadable):
@@ -90,8 +76,7 @@ class _Deciding:
             copy = self._dead_letter(item, Unreadable(Why.INTERNAL_ERROR, defect))
             refused = (Refusal(Reason.INTERNAL_ERROR),)
             return [self._reject(request, cause, refused, 0, uses_id=not request.key_refusals), copy]
-        work = do_due_work(self.book, cause, due, self._touched(request)) if due is not None else NOTHING_DUE
-        self.outcome.recorded += work.recorded
+        work = self._do_due_work(cause, due, self._touched(request)) if due is not None else NOTHING_DUE
         itself = cause.by_itself() if work.recorded else cause
         records = [self.writer.event(itself, entry, index).record for index, entry in enumerate(work.recorded)]
         recorded: Sequence[Recorded] = ()
@@ -107,6 +92,15 @@ class _Deciding:
         records += [self.writer.payer_tombstone(cause, *project) for project in work.tombstones]
         causes = {_subject(entry): itself for entry in work.recorded} | {_subject(entry): cause for entry in recorded}
         return [*records, *self._states(causes, len(records))]
+
+    def _do_due_work(self, cause: Cause, due: Due, touched: Sequence[Key]) -> DueWork:
+        work = do_due_work(self.book, cause, due, touched)
+        self.outcome.recorded += work.recorded
+        self.outcome.due_at = due.next_at
+        for key in due.accounts:  # with more notices than are told at once an account stays due, and has no event
+            if (account := self.book.accounts[key]) is not None:
+                self.outcome.fall_due_by(account_due_at(account))
+        return work
 
     def _touched(self, request: Request | Tick) -> list[Key]:
         """The accounts whose own due work comes before this command, however much else is due."""
@@ -208,6 +202,14 @@ class _Deciding:
         self.outcome.outcomes.append("dead_letter")
         self.outcome.dead_letters[why.reason] += 1
         return self.writer.dead_letter(item.record, why, item.at, self.record_bytes_max)
+
+
+def _check_sizes(records: Sequence[Outgoing], record_bytes_max: int) -> None:
+    """What is too large to publish must not be committed: it would stop its lane for ever."""
+    for record in records:
+        if len(record.value or b"") > record_bytes_max // 2 and record.bytes_max > record_bytes_max:
+            msg = f"a record of {record.bytes_max} bytes for {record.topic}, which takes {record_bytes_max}"
+            raise ValueError(msg)
 
 
 def _subject(entry: Recorded) -> Subject:

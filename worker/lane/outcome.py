@@ -15,10 +15,11 @@ from worker.wire.outgoing import Outgoing, Topic
 
 @dataclass(slots=True)
 class Outcome:
-    """`decided` counts the records that were decided: a batch ends early where new due work must be looked up.
+    """As far as the batch has come: `decided` records.
 
-    `due_at` is the earliest instant at which something that this batch brought about falls due. `outcomes` are those
-    of the records, in their order: accepted, rejected, evaluated, duplicate, dead_letter or tick.
+    `due_at` is the earliest instant at which something falls due that was not looked up; what the batch brought about
+    itself is among that. `outcomes` are those of the records, in their order: accepted, rejected, evaluated, duplicate,
+    dead_letter or tick.
     """
 
     decided: int = 0
@@ -40,6 +41,10 @@ class Outcome:
             JournalRow(offset, index, at, record.topic, record.key, record.value, _kept_headers(record))
             for index, record in enumerate(records)
         ]
+
+    def is_due(self, at: Instant) -> bool:
+        """Whether something is due by an instant that was not looked up."""
+        return self.due_at is not None and self.due_at <= at
 
     def fall_due_by(self, at: Instant | None) -> None:
         """Something falls due at an instant (None: nothing)."""

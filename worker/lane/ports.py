@@ -48,20 +48,16 @@ class Transaction(Protocol):
         """The book for what the batch touches."""
 
     async def load_due(self, book: Book, partition: int, at: Instant) -> Due:
-        """What is due by an instant, put into the book."""
+        """What is due by an instant, put into the book, whose changes were saved before."""
 
     async def answers(self, ids: Collection[Key]) -> dict[Key, Remembered]:
         """Of these commands the ones that were answered before."""
 
-    async def save(
-        self,
-        partition: int,
-        book: Book,
-        recorded: Sequence[Recorded],
-        used: Sequence[InboxRow],
-        outgoing: Sequence[JournalRow],
-    ) -> None:
-        """Write what changed, the ids used up, and every record that goes out."""
+    async def save(self, partition: int, book: Book, recorded: Sequence[Recorded]) -> None:
+        """Write what the recorded events changed, and what the book says has changed without one."""
+
+    async def append(self, partition: int, used: Sequence[InboxRow], outgoing: Sequence[JournalRow]) -> None:
+        """Write the ids used up, and every record that goes out."""
 
     async def settle_notices(self, partition: int) -> None:
         """Let no account owe notices that all of its projects were given: their end is no event."""

@@ -58,8 +58,9 @@ async def load(connection: AsyncConnection, needs: Needs, installation: UUID, ru
 async def save(connection: AsyncConnection, book: Book, recorded: Sequence[Recorded], *, lane: int) -> None:
     """Write what changed: one statement for all that binding does, up to five for accounts.
 
-    What changed is what the recorded events are about, and what the book says has changed without one. `lane` is where
-    what is new belongs. Raises StateDiverged when the database does not hold what the book was loaded from.
+    What changed is what the recorded events are about, and what the book says has changed without one; the book can be
+    used on, and saved again with what is recorded then. `lane` is where what is new belongs. Raises StateDiverged when
+    the database does not hold what the book was loaded from.
     """
     touched = _Touched()
     for entry in recorded:
@@ -80,6 +81,8 @@ async def save(connection: AsyncConnection, book: Book, recorded: Sequence[Recor
             paid=[key for key in touched.payers if key not in touched.accounts],
             lane=lane,
         )
+    book.progressed.clear()
+    book.tombstoned.clear()
 
 
 @dataclass(slots=True)

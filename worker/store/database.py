@@ -67,19 +67,15 @@ class PostgresTransaction:
         """Of these commands the ones that were answered before: one statement."""
         return await inbox.load(self._connection, ids)
 
-    async def save(
-        self,
-        partition: int,
-        book: Book,
-        recorded: Sequence[Recorded],
-        used: Sequence[InboxRow],
-        outgoing: Sequence[JournalRow],
-    ) -> None:
-        """Write what changed, the ids used up, and every record that goes out.
+    async def save(self, partition: int, book: Book, recorded: Sequence[Recorded]) -> None:
+        """Write what the recorded events changed, and what the book says has changed without one.
 
         Raises StateDiverged when the database does not hold what the book was loaded from.
         """
         await books.save(self._connection, book, recorded, lane=partition)
+
+    async def append(self, partition: int, used: Sequence[InboxRow], outgoing: Sequence[JournalRow]) -> None:
+        """Write the ids used up, and every record that goes out."""
         await inbox.append(self._connection, used)
         await journal.append(self._connection, partition, outgoing)
 

@@ -15,16 +15,27 @@ from worker.store.columns import by_column, unnest
 
 _OWED: Final = {"organization": "text", "account": "text", "after": "text", "at_risk": "boolean"}
 
+# One more of each than may be done at once, and the first that is not due: so it is known when to look again.
 _DUE = text(
     f"""
     (
         SELECT false, due_at, organization, account FROM accounts WHERE lane = :lane AND due_at <= :at
-        ORDER BY due_at, organization, account LIMIT {DUE_ACCOUNTS_MAX}
+        ORDER BY due_at, organization, account LIMIT {DUE_ACCOUNTS_MAX + 1}
     )
     UNION ALL
     (
         SELECT true, due_at, organization, project FROM projects WHERE lane = :lane AND due_at <= :at
-        ORDER BY due_at, organization, project LIMIT {TOMBSTONES_MAX}
+        ORDER BY due_at, organization, project LIMIT {TOMBSTONES_MAX + 1}
+    )
+    UNION ALL
+    (
+        SELECT false, due_at, organization, account FROM accounts WHERE lane = :lane AND due_at > :at
+        ORDER BY due_at LIMIT 1
+    )
+    UNION ALL
+    (
+        SELECT true, due_at, organization, project FROM projects WHERE lane = :lane AND due_at > :at
+        ORDER BY due_at LIMIT 1
     )
     """
 )
@@ -62,11 +73,14 @@ class Due:
 
     An account that owes notices is missing in `notices` when those before it used up the NOTICES_MAX that are looked
     up at once; the last one in it may then owe more than is listed. Any other owes exactly what is listed, be it none.
+
+    `next_at` is when the first account or project falls due that is not listed; None if none ever does.
     """
 
     accounts: list[Key] = field(default_factory=list)
     notices: dict[Key, list[str]] = field(default_factory=dict)
     tombstones: list[Key] = field(default_factory=list)
+    next_at: Instant | None = None
 
 
 async def load(connection: AsyncConnection, book: Book, lane: int, at: Instant) -> Due:
@@ -76,8 +90,14 @@ async def load(connection: AsyncConnection, book: Book, lane: int, at: Instant) 
     loaded is not seen, but for how far an account's notices have come.
     """
     due = Due()
-    for is_project, _, organization, name in sorted(await connection.execute(_DUE, {"lane": lane, "at": at})):
-        (due.tombstones if is_project else due.accounts).append((organization, name))
+    later = []
+    for is_project, due_at, organization, name in sorted(await connection.execute(_DUE, {"lane": lane, "at": at})):
+        listed, most = (due.tombstones, TOMBSTONES_MAX) if is_project else (due.accounts, DUE_ACCOUNTS_MAX)
+        if due_at > at or len(listed) == most:
+            later.append(due_at)
+        else:
+            listed.append((organization, name))
+    due.next_at = min(later, default=None)
     await accounts.load(connection, book, [key for key in due.accounts if key not in book.accounts])
     await _load_notices(connection, book, due)
     touched = [*due.tombstones, *((key[0], name) for key, names in due.notices.items() for name in names)]
