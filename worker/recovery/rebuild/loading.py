@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from aiokafka import ConsumerRecord
@@ -11,8 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker.domain.book import Book
-from worker.domain.decision import Reason
 from worker.folding.stretch import HASH_UNKNOWN, from_ms, inbox_row
+from worker.recovery.rebuild import used
 from worker.recovery.rebuild.accounts import Accounts
 from worker.recovery.rebuild.ground import Reached
 from worker.recovery.rebuild.projects import Projects
@@ -29,16 +30,6 @@ _NOWHERE: Final = (-1, -1)
 _SLICE: Final = 200
 """So many records are read at a time before the connection has its turn: the server is to work meanwhile."""
 
-_MAY_BE_USED: Final = frozenset({Reason.UNKNOWN_COMMAND.value, Reason.INTERNAL_ERROR.value})
-"""Answers that may have been given to an id that was used up before; they do not tell."""
-
-_ADD_UNLESS_USED = text(
-    """
-    INSERT INTO inbox (organization, command_id, content_hash, lane, "offset", at, outcome, result)
-    VALUES (:organization, :command_id, :content_hash, :lane, :offset, :at, :outcome, :result)
-    ON CONFLICT DO NOTHING
-    """
-)
 _KEEP = text("INSERT INTO rebuilding_kept VALUES (:organization, :project) ON CONFLICT DO NOTHING")
 _DROP = text("DELETE FROM rebuilding_kept WHERE organization = :organization AND project = :project")
 
@@ -54,12 +45,13 @@ class Tally:
 class Whole:
     """What is known of the topics as a whole: their commands, and through where each lane is published.
 
-    What lies behind a lane's horizon is as if it were not there.
+    What lies behind a lane's horizon is as if it were not there. Ids are `remembered` for so long.
     """
 
     commands: str
     published: dict[int, int]
     partitions: int
+    remembered: timedelta
 
 
 class Loading:
@@ -213,15 +205,4 @@ class Loading:
         if self._subjects is not None:
             await self._subjects.write_past(connection)
         ids, self._inbox = self._inbox, []
-        certain: list[InboxRow] = []
-        doubtful: list[InboxRow] = []
-        for row in ids:
-            (doubtful if row.outcome == "rejected" and _may_be_used(row) else certain).append(row)
-        if certain:
-            await copy_into(connection, "inbox", InboxRow._fields, certain)
-        if doubtful:
-            await connection.execute(_ADD_UNLESS_USED, [row._asdict() for row in doubtful])
-
-
-def _may_be_used(row: InboxRow) -> bool:
-    return any(f'"code":"{code}"'.encode() in row.result for code in _MAY_BE_USED)
+        await used.write(connection, ids, self._whole.remembered)

@@ -20,7 +20,7 @@ from worker.broker.topics import present_partitions
 from worker.domain.book import Book
 from worker.domain.counts import Counts
 from worker.folding.stretch import EVENTS
-from worker.lane.fingerprint import fingerprint_of
+from worker.ops.retention import ids_remembered
 from worker.recovery.ahead import ahead, rarely_collecting
 from worker.recovery.progress import Bar, Pace
 from worker.recovery.rebuild import counts, ground
@@ -37,10 +37,10 @@ from worker.recovery.rebuild.reading import (
     read_partition,
     unit_of,
 )
+from worker.recovery.rebuild.standing import stand
 from worker.recovery.rebuild.states import States, newest
 from worker.settings import Settings
 from worker.store import notices
-from worker.store.lanes import Lane
 from worker.wire.outgoing import Topic
 
 PIECE_RECORDS: Final = 200_000
@@ -231,7 +231,7 @@ class _Run:
         self.bar.say(f"{unit.log.topic}/{unit.log.partition}")
         settings, plan = self.settings, self.plan
         published = {lane.partition: lane.horizon.offset for lane in plan.lanes}
-        whole = Whole(settings.topics.commands, published, plan.partitions)
+        whole = Whole(settings.topics.commands, published, plan.partitions, ids_remembered(settings))
         hashes = Commands(self.commands, plan.commands, settings.lanes.command_bytes_max)
         return Loading(
             unit.topic,
@@ -267,25 +267,6 @@ async def _finish(connection: AsyncConnection, logs: LogReader, settings: Settin
     rules = settings.rules.as_rules()
     for lane in plan.lanes:
         await notices.settle(connection, plan.installation, rules, lane.partition)
-        await ground.add_lane(connection, await _row_of(lane, logs, settings))
+        await stand(connection, logs, settings, lane, has_history=not plan.from_state)
     await counts.note(connection, plan.counts)
     await ground.finish(connection, plan.installation, settings.topics.commands, plan.partitions)
-
-
-async def _row_of(lane: Published, logs: LogReader, settings: Settings) -> Lane:
-    """Where a lane stands; the record before tells it the log again, if that is still there."""
-    horizon = lane.horizon
-    log = TopicPartition(settings.topics.commands, lane.partition)
-    bounds = await logs.range_of(log)
-    before = horizon.offset - 1
-    record = await logs.record_at(log, before) if bounds.start <= before < bounds.end else None
-    return Lane(
-        partition=lane.partition,
-        epoch=max(1, horizon.epoch),
-        next_offset=horizon.offset,
-        latest_at=horizon.through,
-        fingerprint=fingerprint_of(record) if record is not None else None,
-        published=horizon.offset,
-        horizon_offset=lane.seen_at,
-        stopped=None,
-    )

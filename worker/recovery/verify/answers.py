@@ -1,7 +1,9 @@
 """Ids that were used up, and the results that lie in the journal: each of one has its counterpart in the other."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
+
+from sqlalchemy import Row
 
 from schemas.results import CommandAccepted, CommandEvaluated, CommandRejected
 from worker.domain.decision import Reason
@@ -24,6 +26,7 @@ _FORGOTTEN = """
     WHERE j.topic = 'command-results' AND {of_key}
     AND NOT EXISTS (SELECT FROM inbox AS i WHERE i.lane = j.lane AND i."offset" = j."offset")
 """
+_USED_ANEW = "SELECT 1 FROM inbox AS i WHERE i.organization = :whose AND i.command_id = :command AND i.at > :at"
 _OLDEST = "SELECT i.lane, min(i.at) AS at FROM inbox AS i WHERE ONLY(i) GROUP BY i.lane"
 
 
@@ -37,7 +40,8 @@ class Answers:
         ),
         Check(
             "results_are_remembered",
-            "Each result in the journal that used an id up is remembered in the inbox, from the oldest that is.",
+            "Each result in the journal that used an id up is remembered in the inbox, from the oldest that is, unless"
+            " the id was used anew since.",
         ),
     )
 
@@ -86,10 +90,18 @@ class Answers:
             of_key = f"{ground.of_journal} AND j.key = convert_to(:organization, 'UTF8')"
         async for row in ground.select(_FORGOTTEN.format(of_key=of_key)):
             results.looked_at += 1
-            if not _is_recent(oldest, row.lane, row.at) or not _uses_an_id(envelope_of(row.value)):
+            envelope = envelope_of(row.value)
+            if not _is_recent(oldest, row.lane, row.at) or not _uses_an_id(envelope):
+                continue
+            if await _is_used_anew(ground, row, envelope or {}):
                 continue
             results.refute(lane=row.lane, offset=row.offset, number=row.number, organization=row.key, result=row.value)
         await ground.did(ground.rows["inbox"])
+
+
+async def _is_used_anew(ground: Ground, row: Row[Any], envelope: Json) -> bool:
+    id_ = {"whose": (row.key or b"").decode(errors="replace"), "command": str(envelope.get("causationid"))}
+    return bool([found async for found in ground.select(_USED_ANEW, **id_, at=row.at)])
 
 
 def _is_recent(oldest: Mapping[int, Instant], lane: int, at: Instant) -> bool:
