@@ -34,9 +34,9 @@ check: $(READY) ## format, lint, types, architecture, generated files, fast test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
-	$(BIN)/python -m worker.ops.reference --check
+	$(BIN)/python -m reference --check
 	$(BIN)/python -m deploy.grafana.generate --check
-	$(BIN)/pytest -q tests/domain tests/schemas tests/wire tests/tidy
+	$(BIN)/pytest -q tests/domain tests/schemas tests/wire tests/tidy tests/docs/test_reference.py
 
 test: check ## everything but what takes its time: the above, then every test on a real Kafka and a real PostgreSQL
 	$(BIN)/pytest -m "not slow" --ignore=tests/domain --ignore=tests/schemas --ignore=tests/wire --ignore=tests/tidy $(ARGS)

@@ -1,6 +1,5 @@
 """Writes `billing-worker.json`, the board for Grafana, or tells with `--check` whether it is as said in `rows`."""  # noqa: INP001 - a script
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,7 @@ from typing import Any, Final
 
 from deploy.grafana.panels import Panel, Query
 from deploy.grafana.rows import ROWS
+from reference.written import keep
 
 BOARD: Final = Path(__file__).parent / "billing-worker.json"
 WIDTH: Final = 24
@@ -160,16 +160,8 @@ def _colored(colors: Mapping[str, str]) -> list[dict[str, Any]]:
 
 def main(arguments: Sequence[str] | None = None, path: Path = BOARD) -> int:
     """Write the board, or only compare it; 1 means that it differs."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.grafana.generate", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, exit with 1 if the board would change")
-    checking = parser.parse_args(arguments).check
     wanted = json.dumps(board(), indent=2, ensure_ascii=False) + "\n"
-    differs = not path.exists() or path.read_text("utf-8") != wanted
-    if differs:
-        sys.stdout.write(f"{path.name}\n")
-        if not checking:
-            path.write_text(wanted, "utf-8")
-    return int(differs and checking)
+    return keep("deploy.grafana.generate", __doc__, {path: wanted}, arguments)
 
 
 if __name__ == "__main__":

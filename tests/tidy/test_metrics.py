@@ -9,12 +9,12 @@ import pytest
 from prometheus_client.core import Metric
 
 from deploy.grafana import generate as board
+from reference import metrics as reference
 from tests.tidy.tree import ROOT, parsed, python
 from worker import metrics
 from worker.domain.values import Unpaid
 from worker.lane.progress import LaneState
 from worker.lane.stopping import StopReason, kind_of
-from worker.ops import reference
 from worker.wire.events import FORMS
 from worker.wire.request import Why
 
@@ -33,18 +33,6 @@ def page(name: str) -> str:
 def anchors_of(text: str) -> set[str]:
     heads = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^a-z0-9_ -]", "", head.lower()).replace(" ", "-") for head in heads}
-
-
-def test_the_reference_page_is_as_the_registry_says() -> None:
-    assert reference.main(["--check"]) == 0
-
-
-def test_a_reference_page_that_says_something_else_is_told_of_and_written_anew(tmp_path: Path) -> None:
-    page = tmp_path / "metrics.md"
-    page.write_text(reference.page().replace("Records decided", "Records"), "utf-8")
-
-    assert reference.main(["--check"], page) == 1
-    assert (reference.main([], page), reference.main(["--check"], page)) == (0, 0)
 
 
 def test_the_board_is_as_its_rows_say(tmp_path: Path) -> None:

@@ -70,18 +70,20 @@ class Late(TyperCommand):
 
     def __init__(self, name: str, entry: Entry) -> None:
         super().__init__(name, help=entry.sentence)
-        self._entry = entry
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:  # noqa: D102
-        return self._load().make_context(info_name, args, parent, **extra)
+        return load(str(self.name)).make_context(info_name, args, parent, **extra)
 
-    def _load(self) -> Any:
-        found = getattr(import_module(self._entry.module), self._entry.attribute)
-        if isinstance(found, typer.Typer):
-            return get_command(found)
-        single = typer.Typer(add_completion=False, rich_markup_mode="rich")
-        single.command(self.name)(found)
-        return get_command(single)
+
+def load(name: str) -> Any:
+    """A command or group as click has it, with its arguments and options."""
+    entry = COMMANDS[name]
+    found = getattr(import_module(entry.module), entry.attribute)
+    if isinstance(found, typer.Typer):
+        return get_command(found)
+    single = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    single.command(name)(found)
+    return get_command(single)
 
 
 class Overview(TyperGroup):

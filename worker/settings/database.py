@@ -28,20 +28,30 @@ class Database(Section):
     What the other settings say of TLS and of files with passwords is added to both URLs, for `create_engine` to read.
     """
 
-    url: str = Field("postgresql+asyncpg://billing@localhost:5432/billing", repr=False)
-    owner_url: str | None = Field(None, repr=False)
+    url: str = Field(
+        "postgresql+asyncpg://billing@localhost:5432/billing",
+        repr=False,
+        description="as the role that runs the worker",
+    )
+    owner_url: str | None = Field(
+        None,
+        repr=False,
+        description="as a role that may change the schema: for `migrate` and some commands of recovery",
+    )
     password_file: Path | None = Field(None, description="of `url`, which has none then")
     owner_password_file: Path | None = Field(None, description="of `owner_url`")
     tls: Literal["verify-full", "disable"] | None = Field(
         None, description="verify-full by default for everything but loopback"
     )
     ca_file: Path | None = Field(None, description="certificates in PEM; without it those of the system count")
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-    key_password_file: Path | None = None
-    pool_size: int = Field(16, ge=2, le=200)
-    command_timeout_seconds: float = Field(30, ge=1, le=600)
-    idle_in_transaction_seconds_max: float = Field(10, ge=1, le=600)
+    certificate_file: Path | None = Field(None, description="of the client, PEM")
+    key_file: Path | None = Field(None, description="of the client's certificate, PEM")
+    key_password_file: Path | None = Field(None, description="of an encrypted key")
+    pool_size: int = Field(16, ge=2, le=200, description="connections of one worker at the most")
+    command_timeout_seconds: float = Field(30, ge=1, le=600, description="longest that one statement may take")
+    idle_in_transaction_seconds_max: float = Field(
+        10, ge=1, le=600, description="after which the server ends the transaction of a worker that was stopped in it"
+    )
 
     @field_validator("url", "owner_url")
     @classmethod

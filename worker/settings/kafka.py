@@ -26,22 +26,30 @@ class SecurityProtocol(StrEnum):
 class Kafka(Section):
     """Where the topics are, and how they are reached."""
 
-    bootstrap_servers: str = Field("localhost:9092", min_length=1, max_length=4_096)
-    security_protocol: SecurityProtocol = SecurityProtocol.PLAINTEXT
-    sasl_mechanism: Literal["SCRAM-SHA-512", "PLAIN"] = "SCRAM-SHA-512"
-    username: str | None = Field(None, min_length=1, max_length=255)
-    password: SecretStr | None = Field(None, min_length=1)
-    password_file: Path | None = None
+    bootstrap_servers: str = Field(
+        "localhost:9092", min_length=1, max_length=4_096, description="brokers to begin with, with commas: host:port"
+    )
+    security_protocol: SecurityProtocol = Field(
+        SecurityProtocol.PLAINTEXT, description="how brokers are spoken with; plaintext stays on one machine"
+    )
+    sasl_mechanism: Literal["SCRAM-SHA-512", "PLAIN"] = Field("SCRAM-SHA-512", description="how a password is shown")
+    username: str | None = Field(None, min_length=1, max_length=255, description="with SASL")
+    password: SecretStr | None = Field(None, min_length=1, description="with SASL; better in a file")
+    password_file: Path | None = Field(None, description="a file that holds the password")
     ca_file: Path | None = Field(None, description="certificates in PEM; without it those of the system count")
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-    key_password: SecretStr | None = Field(None, min_length=1)
-    key_password_file: Path | None = None
-    group_id: str = Field("billing-worker", min_length=1, max_length=249)
-    client_id: str = Field("billing-worker", min_length=1, max_length=249)
-    session_timeout_ms: int = Field(10_000, ge=1_000, le=300_000)
-    request_timeout_ms: int = Field(15_000, ge=1_000, le=300_000)
-    transaction_timeout_ms: int = Field(30_000, ge=5_000, le=900_000)
+    certificate_file: Path | None = Field(None, description="of the client, PEM")
+    key_file: Path | None = Field(None, description="of the client's certificate, PEM")
+    key_password: SecretStr | None = Field(None, min_length=1, description="of an encrypted key; better in a file")
+    key_password_file: Path | None = Field(None, description="a file that holds the key's password")
+    group_id: str = Field("billing-worker", min_length=1, max_length=249, description="the group of all workers")
+    client_id: str = Field("billing-worker", min_length=1, max_length=249, description="what brokers call it in logs")
+    session_timeout_ms: int = Field(
+        10_000, ge=1_000, le=300_000, description="after which a worker without a heartbeat loses its lanes"
+    )
+    request_timeout_ms: int = Field(15_000, ge=1_000, le=300_000, description="after which a request counts as lost")
+    transaction_timeout_ms: int = Field(
+        30_000, ge=5_000, le=900_000, description="after which the broker ends a transaction that was left open"
+    )
     replication_factor: int = Field(1, ge=1, le=15, description="of topics made by `topics apply`")
 
     @field_validator("security_protocol", mode="before")

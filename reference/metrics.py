@@ -1,23 +1,18 @@
-"""Writes `docs/metrics.md` from the registry, or tells with `--check` whether it is as the registry says."""
+"""Every metric: its kind, unit, labels and meaning."""
 
-import argparse
-import sys
-import textwrap
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
 from prometheus_client.core import Metric
 
+from reference.markdown import code, table, wrapped
 from worker.metrics import REGISTRY, UNITS, Values
 
-PAGE: Final = Path(__file__).parents[2] / "docs" / "metrics.md"
+HEAD: Final = """# Metrics
 
-_HEAD: Final = """# Metrics
-
-Written by `python -m worker.ops.reference` from `worker/metrics.py`. A worker serves them at `/metrics`
-(`BILLING_HTTP__PORT`), each for itself: of a lane tells the worker that owns it. What is counted begins with 0 at the
-start of a process, with all its labels. No label holds an id or anything that people wrote.
+Every metric, with its kind, unit and labels. A worker serves them at `/metrics` (`BILLING_HTTP__PORT`), each for
+itself: of a lane tells the worker that owns it. What is counted begins with 0 at the start of a process, with all its
+labels. No label holds an id or anything that people wrote. Written by `python -m reference` from `worker/metrics.py`.
 
 The board that shows them is `deploy/grafana/billing-worker.json`; the alerts are in
 `deploy/prometheus/billing-worker.rules.yaml`, and [docs/alerts.md](alerts.md) says what to do about each.
@@ -35,14 +30,13 @@ _SECTIONS: Final = {
     "The database": ("billing_database",),
 }  # fmt: skip
 
-_WIDTH: Final = 120
 _LIBRARY: Final = "From the client library"
 
 
 def page() -> str:
     """The whole reference page."""
     metrics = sorted(REGISTRY.collect(), key=lambda metric: metric.name)
-    return "\n".join([_HEAD, *_sections(metrics)])
+    return "\n".join([HEAD, *_sections(metrics)])
 
 
 def _sections(metrics: Sequence[Metric]) -> Iterator[str]:
@@ -50,11 +44,9 @@ def _sections(metrics: Sequence[Metric]) -> Iterator[str]:
         yield f"## {title}\n"
         yield from (_entry(metric) for metric in metrics if metric.name.startswith(beginnings))
     yield f"## {_LIBRARY}\n"
-    yield "| Name | Kind | Meaning |\n|---|---|---|"
-    for metric in metrics:
-        if not metric.name.startswith(_OURS):
-            yield f"| `{_exposed(metric)}` | {metric.type} | {metric.documentation} |"
-    yield ""
+    theirs = [metric for metric in metrics if not metric.name.startswith(_OURS)]
+    rows = ((code(_exposed(metric)), metric.type, metric.documentation) for metric in theirs)
+    yield f"{table(('Name', 'Kind', 'Meaning'), rows)}\n"
 
 
 def section_of(name: str) -> list[str]:
@@ -66,15 +58,11 @@ def _entry(metric: Metric) -> str:
     unit = UNITS[metric.name]
     lines = [
         f"### `{_exposed(metric)}`\n",
-        _wrapped(f"{_kind(metric)}, {_said(unit.name)}. {metric.documentation}"),
+        wrapped(f"{_kind(metric)}, {_said(unit.name)}. {metric.documentation}"),
         "",
     ]
-    lines += [_wrapped(f"- `{label}`: {_values(values)}", "  ") for label, values in unit.labels.items()]
+    lines += [wrapped(f"- `{label}`: {_values(values)}", "  ") for label, values in unit.labels.items()]
     return "\n".join([*lines, ""] if unit.labels else lines)
-
-
-def _wrapped(text: str, indent: str = "") -> str:
-    return textwrap.fill(text, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _exposed(metric: Metric) -> str:
@@ -95,21 +83,3 @@ def _said(unit: str) -> str:
 
 def _values(values: Values) -> str:
     return values if isinstance(values, str) else ", ".join(f"`{value}`" for value in values)
-
-
-def main(arguments: Sequence[str] | None = None, path: Path = PAGE) -> int:
-    """Write the page, or only compare it; 1 means that it differs."""
-    parser = argparse.ArgumentParser(prog="python -m worker.ops.reference", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, exit with 1 if the page would change")
-    checking = parser.parse_args(arguments).check
-    wanted = page()
-    differs = not path.exists() or path.read_text("utf-8") != wanted
-    if differs:
-        sys.stdout.write(f"{path.name}\n")
-        if not checking:
-            path.write_text(wanted, "utf-8")
-    return int(differs and checking)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
