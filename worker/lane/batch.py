@@ -1,10 +1,11 @@
 """A batch of one lane, from raw records to COMMIT: read, load, decide, save, in one transaction."""
 
+import asyncio
 import logging
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -37,6 +38,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOG_APPEND_TIME = 1
 _NO_DEFECTS: Mapping[int, str] = {}
 
+AT_ONCE_MAX = 50
+"""After so many records others have their turn: what they publish goes through a dozen steps, each of which waits."""
+
 OUTGOING_MAX = 4_000
 """A transaction that has brought about so many records looks for no more that is due: that may be much."""
 
@@ -49,10 +53,19 @@ class Standing:
     due_at: Instant | None
 
 
+async def _at_once() -> None:
+    pass
+
+
 async def settle(
-    parts: Parts, standing: Standing, records: Sequence[ConsumerRecord]
+    parts: Parts,
+    standing: Standing,
+    records: Sequence[ConsumerRecord],
+    before_each: Callable[[], Awaitable[None]] = _at_once,
 ) -> AsyncGenerator[tuple[Standing, Handover], None]:
     """Bring records behind COMMIT, all of them, whatever a single one does: yields where each transaction has led.
+
+    `before_each` is waited for before a transaction begins.
 
     A command that makes the program or a constraint fail is answered INTERNAL_ERROR: it is found by trying the batch
     again with fresh state, then by halves. Faults, Fenced, PositionMoved and LaneStopped are the caller's.
@@ -62,6 +75,7 @@ async def settle(
     pending = _pieces(incoming)
     has_failed = False
     while pending:
+        await before_each()
         piece = pending[0]
         try:
             standing, handover, decided = await process(parts, standing, piece, defects, careful=has_failed)
@@ -147,15 +161,18 @@ async def process(
 
 
 async def _decide(transaction: Transaction, lane: int, incoming: Sequence[Incoming], deciding: Deciding) -> None:
-    """Decide the records and save what that changes, from one to the next by which something is due."""
+    """Decide the records and save what that changes; before each by which something is due, and in the end."""
     book, outcome = deciding.book, deciding.outcome
     saved = 0
     while outcome.decided < len(incoming) and len(outcome.outgoing) < OUTGOING_MAX:
-        at = incoming[outcome.decided].at
-        due = await transaction.load_due(book, lane, at) if outcome.is_due(at) else None
-        deciding.decide(incoming[outcome.decided :], due)
-        await transaction.save(lane, book, outcome.recorded[saved:])
-        saved = len(outcome.recorded)
+        due = None
+        if outcome.is_due(at := incoming[outcome.decided].at):
+            await transaction.save(lane, book, outcome.recorded[saved:])
+            saved = len(outcome.recorded)
+            due = await transaction.load_due(book, lane, at)
+        deciding.decide(incoming[outcome.decided : outcome.decided + AT_ONCE_MAX], due)
+        await asyncio.sleep(0)
+    await transaction.save(lane, book, outcome.recorded[saved:])
 
 
 def _pieces(incoming: Sequence[Incoming]) -> list[Sequence[Incoming]]:

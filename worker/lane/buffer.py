@@ -90,15 +90,17 @@ class Buffer:
         self._unreadable = error
         self._changed.set()
 
-    async def take(self) -> list[ConsumerRecord]:
-        """What is there, at most a batch of it; empty when nothing more is wanted."""
+    async def wait(self) -> bool:
+        """Until there is something to take; False when nothing more is wanted."""
         while not self._records and not self._is_ending:
             if self._unreadable is not None:
                 raise self._unreadable
             self._changed.clear()
             await self._changed.wait()
-        if self._is_ending:
-            return []
+        return not self._is_ending
+
+    def take(self) -> list[ConsumerRecord]:
+        """What is there, at most a batch of it."""
         batch: list[ConsumerRecord] = []
         room = self._limits.batch_bytes_max
         while self._records and len(batch) < self._limits.batch_records_max:

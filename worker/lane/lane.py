@@ -20,13 +20,17 @@ from worker.lane.progress import LaneState, Progress
 from worker.lane.publisher import Handover, Publisher
 from worker.lane.takeover import take_over
 from worker.lane.ticking import Ticker
+from worker.lane.turns import Turn
 from worker.store.installation import DeclaredAnew
 from worker.store.lanes import Lane as LaneRow
 
 log = structlog.get_logger(__name__)
 
-HANDOVERS_MAX = 2
+HANDOVERS_MAX = 1
 """How many committed batches wait for publishing while the next is decided."""
+
+Committed = tuple[Handover, Turn]
+"""What is behind COMMIT and not published."""
 
 ROOM_MIN = 50_000
 """With less room in the journal than for so many offsets, more is made."""
@@ -49,6 +53,8 @@ class Lane:
         self._published: tuple[int, int | None] = (0, None)
         self._room_until = 0
         self._epoch: int | None = None
+        self._turn: Turn | None = None
+        self._turns: set[Turn] = set()
 
     @property
     def next_offset(self) -> int | None:
@@ -115,7 +121,7 @@ class Lane:
         if not publisher.tells_group:
             self._flow.tell(row.next_offset)
         log.info("lane_runs", lane=self.partition, epoch=row.epoch, offset=row.next_offset)
-        handovers: asyncio.Queue[Handover | None] = asyncio.Queue(HANDOVERS_MAX)
+        handovers: asyncio.Queue[Committed | None] = asyncio.Queue(HANDOVERS_MAX)
         deciding = asyncio.create_task(uncancelled(self._decide(standing, handovers)))
         publishing = asyncio.create_task(uncancelled(self._publish(publisher, handovers)))
         ticking = asyncio.create_task(self._ticker(standing).run())
@@ -129,20 +135,25 @@ class Lane:
             for task in (deciding, publishing, ticking):
                 task.cancel()
             await asyncio.gather(deciding, publishing, ticking, return_exceptions=True)
+            self._turn = None
+            while self._turns:
+                self._turns.pop().end()
             await publisher.stop()
 
-    async def _decide(self, standing: Standing, handovers: "asyncio.Queue[Handover | None]") -> LaneStopped | None:
+    async def _decide(self, standing: Standing, handovers: "asyncio.Queue[Committed | None]") -> LaneStopped | None:
         """Until drained; or until the lane has to stop: returns why, for what was decided before is still published."""
-        while records := await self._buffer.take():
+        while await self._buffer.wait():
+            await self._take_turn()
+            records = self._buffer.take()
             published, horizon_offset = self._published
             standing = replace(standing, row=replace(standing.row, published=published, horizon_offset=horizon_offset))
             try:
-                async with aclosing(settle(self._parts, standing, records)) as settled:
+                async with aclosing(settle(self._parts, standing, records, self._take_turn)) as settled:
                     async for reached, handover in settled:
                         appended_at = _appended_at(records, standing.row.next_offset)
                         self._standing = standing = reached
                         self.progress.committed(appended_at)
-                        await handovers.put(handover)
+                        await handovers.put((handover, self._hand_on_turn()))
                         await self._make_room(reached.row)
                         if self._draining.is_set():
                             break  # with much due, one batch is many transactions: the rest is the next owner's
@@ -157,24 +168,42 @@ class Lane:
         await handovers.put(None)
         return None
 
+    async def _take_turn(self) -> None:
+        """Have a turn for the batch that is to be decided next."""
+        if self._turn is None:
+            self._turn = await self._parts.turns.take()
+            self._turns.add(self._turn)
+
+    def _hand_on_turn(self) -> Turn:
+        turn, self._turn = self._turn, None
+        assert turn is not None  # noqa: S101  no transaction begins without
+        return turn
+
+    def _end(self, turn: Turn) -> None:
+        self._turns.discard(turn)
+        turn.end()
+
     async def _make_room(self, row: LaneRow) -> None:
         """Keep the journal's pieces ahead of the position: the way of a batch is no place to make tables."""
         if row.next_offset + ROOM_MIN > self._room_until:
             self._room_until = await self._parts.database.make_room(self.partition, row.next_offset)
 
-    async def _publish(self, publisher: Publisher, handovers: "asyncio.Queue[Handover | None]") -> None:
+    async def _publish(self, publisher: Publisher, handovers: "asyncio.Queue[Committed | None]") -> None:
         is_last = False
         while not is_last:
             waiting = [await handovers.get()]
             while not handovers.empty():
                 waiting.append(handovers.get_nowait())
             is_last = waiting[-1] is None
-            if batches := [handover for handover in waiting if handover is not None]:
+            committed = [each for each in waiting if each is not None]
+            if batches := [handover for handover, _ in committed]:
                 with metrics.PUBLISH_SECONDS.time():
                     self._published = batches[-1].next_offset, await publisher.publish(batches)
                 self.progress.published(len(batches), batches[-1].horizon.timestamp_ms / 1000)
                 if not publisher.tells_group:
                     self._flow.tell(batches[-1].next_offset)
+                for _, turn in committed:
+                    self._end(turn)
 
     def _ticker(self, standing: Standing) -> Ticker:
         return Ticker(

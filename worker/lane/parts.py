@@ -1,12 +1,14 @@
 """What all lanes of one worker share."""
 
 from collections.abc import Sequence
+from dataclasses import field
 from uuid import UUID
 
 from worker.domain.counts import Counts, CutOver
 from worker.domain.value import value
 from worker.lane.ports import Database, Topics
 from worker.lane.publisher import TopicNames
+from worker.lane.turns import Turns
 from worker.settings import Settings
 from worker.store.lanes import Lane
 from worker.wire.horizons import Horizon, counts_header
@@ -26,6 +28,7 @@ class Parts:
     names: TopicNames
     writer: Writer
     cut_overs: Sequence[CutOver] = ()
+    turns: Turns = field(default_factory=Turns, compare=False)
 
     def horizon(self, lane: Lane) -> Outgoing:
         """What the topics are told of a lane that has come this far."""

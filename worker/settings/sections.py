@@ -70,7 +70,8 @@ class Lanes(Section):
     batch_bytes_max: int = Field(
         4 * 1024 * 1024, ge=1_024, le=256 * 1024 * 1024, description="bytes of commands in one transaction"
     )
-    queue_records_max: int = Field(2_000, ge=10, le=100_000, description="commands that wait in memory, of each lane")
+    batches_max: int = Field(4, ge=1, le=1_000, description="batches in memory, of all lanes together")
+    queue_records_max: int = Field(500, ge=10, le=100_000, description="commands that wait in memory, of each lane")
     queue_bytes_max: int = Field(
         8 * 1024 * 1024, ge=1_024, le=1024 * 1024 * 1024, description="bytes that wait in memory, of each lane"
     )
