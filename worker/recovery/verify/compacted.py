@@ -17,25 +17,27 @@ from worker.recovery.verify.logs import Logs
 from worker.recovery.verify.merging import Subject, side_by_side
 from worker.recovery.verify.project_events import BINDING_COLUMNS, project_shown
 from worker.recovery.verify.records import Json, Place, envelope_of, place_of
+from worker.wire.cause import to_ms
 from worker.wire.outgoing import Topic
 
 _FORM: Final = """
     CREATE TABLE latest (
-        key BLOB PRIMARY KEY, partition INTEGER, at INTEGER, is_removed INTEGER, lane INTEGER, "offset" INTEGER,
-        sequence INTEGER, value_mark BLOB, data_mark BLOB
+        key BLOB PRIMARY KEY, partition INTEGER, at INTEGER, stamp INTEGER, is_removed INTEGER, lane INTEGER,
+        "offset" INTEGER, sequence INTEGER, value_mark BLOB, data_mark BLOB
     ) WITHOUT ROWID
 """
-_NOTE: Final = "INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_NOTE: Final = "INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ALL: Final = "SELECT * FROM latest ORDER BY key"
 _NOWHERE: Final = -1
 
 
 class Latest(NamedTuple):
-    """The last record of a key in its topic. `lane` is -1 where it names no place of ours."""
+    """The last record of a key in its topic. `lane` is -1 where it names no place of ours; `stamp` is in ms."""
 
     key: bytes
     partition: int
     at: int
+    stamp: int
     is_removed: bool
     lane: int
     offset: int
@@ -81,7 +83,7 @@ class CompactedStates:
                 subjects.latest_states(ground, self._topic),
             ):
                 finding.looked_at += 1
-                moved += self._prove(finding, subject)
+                moved += self._prove(ground, finding, subject)
         if moved:
             finding.notes.append(f"{moved} that went on since, or are not published yet, were not compared")
 
@@ -98,8 +100,8 @@ class CompactedStates:
             sequence = (envelope or {}).get("sequence")
             marks = _mark(record.value or b""), _mark_of_data((envelope or {}).get("data"))
             sequence = sequence if isinstance(sequence, int) else None
-            latest = (record.partition, record.offset, record.value is None, place.lane, place.offset, sequence, *marks)
-            file.execute(_NOTE, (key, *latest))
+            where = record.partition, record.offset, record.timestamp
+            file.execute(_NOTE, (key, *where, record.value is None, place.lane, place.offset, sequence, *marks))
 
     def _tables(self, ground: Ground) -> Sequence[AsyncIterator[Row[Any]]]:
         if self._topic is Topic.ACCOUNTS:
@@ -112,7 +114,7 @@ class CompactedStates:
             subjects.table(ground, "bindings", BINDING_COLUMNS, "project", ", t.since"),
         )
 
-    def _prove(self, finding: Finding, subject: Subject) -> int:
+    def _prove(self, ground: Ground, finding: Finding, subject: Subject) -> int:
         """Refute what differs; 1 for what cannot be compared, as it moved on."""
         last, rows, parts, written = subject.rows
         row, found = rows[0] if rows else None, last[0] if last else None
@@ -128,8 +130,8 @@ class CompactedStates:
             return 0
         is_gone = self._topic is Topic.PAYERS and row.tombstoned
         if found is None or found.is_removed:
-            if self._topic is Topic.PAYERS and row.deleted_at is not None and not is_gone and found is not None:
-                return 1  # its record may have been removed since
+            if not is_gone and found is not None and self._is_since(ground, found, row):
+                return 1
             if not is_gone:
                 finding.refute(key=name, problem="the topic has no record of it", sequence=row.sequence)
             return 0
@@ -138,6 +140,13 @@ class CompactedStates:
             return 0
         self._compare(finding, name, found, journal, lambda: self._shown(row, parts))
         return 0
+
+    def _is_since(self, ground: Ground, removal: Latest, row: Row[Any]) -> bool:
+        """Whether a record was removed since: a tombstone names no place, but is stamped with its instant."""
+        if self._topic is not Topic.PAYERS:
+            return False
+        lane = ground.lanes.get(row.lane)
+        return lane is not None and removal.stamp >= to_ms(lane.latest_at)
 
     def _shown(self, row: Row[Any], parts: Sequence[Row[Any]]) -> Json:
         return account_shown(row, parts) if self._topic is Topic.ACCOUNTS else project_shown(row, parts)
