@@ -25,7 +25,7 @@ from tests.system.stacks import Addresses
 from worker.broker.topics import present_partitions
 from worker.recovery.cutover.sight import members_of
 from worker.recovery.ground import owner_of
-from worker.recovery.rebuild.run import make_plan
+from worker.recovery.rebuild.plan import make_plan
 from worker.wire.partitions import partition_of
 
 pytestmark = pytest.mark.timeout(600)

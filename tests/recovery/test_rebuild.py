@@ -27,9 +27,10 @@ from worker.recovery.ground import owner_of
 from worker.recovery.progress import Bar
 from worker.recovery.rebuild import reading as rebuild_reading
 from worker.recovery.rebuild import run as rebuilding
-from worker.recovery.rebuild.ground import NotEmptyError
+from worker.recovery.rebuild.ground import NotEmptyError, NotRebuildableError
 from worker.recovery.rebuild.loading import Tally
-from worker.recovery.rebuild.run import NotRebuildableError, make_plan, rebuild
+from worker.recovery.rebuild.plan import make_plan
+from worker.recovery.rebuild.run import rebuild
 from worker.settings import Settings
 from worker.wire.outgoing import Topic
 

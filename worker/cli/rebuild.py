@@ -1,7 +1,7 @@
 """`rebuild`: what the topics would make of the database, then making it so."""
 
-import getpass
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -10,10 +10,12 @@ from worker.cli.console import fail, print_facts, print_json, say
 from worker.cli.reach import address_of, finish, reaching_database, reaching_kafka
 from worker.folding.events import SequenceGapError
 from worker.recovery.ground import Refused, owner_of
-from worker.recovery.progress import Bar, shown
-from worker.recovery.rebuild.ground import NotEmptyError
+from worker.recovery.progress import Bar, acting, shown
+from worker.recovery.rebuild.ground import NotEmptyError, NotRebuildableError
 from worker.recovery.rebuild.loading import Tally
-from worker.recovery.rebuild.run import NotRebuildableError, Plan, make_plan, rebuild
+from worker.recovery.rebuild.outputs import WithoutHorizons
+from worker.recovery.rebuild.plan import Plan, make_plan
+from worker.recovery.rebuild.run import rebuild
 from worker.settings import Settings, load
 from worker.store import audit
 from worker.wire.published import NotPublishedError
@@ -24,11 +26,17 @@ WITHOUT_HISTORY: Final = (
     "Questions about instants before are answered as if nobody had paid. Projects of suspended accounts are supposed to"
     " have been told."
 )
+WITHOUT_HORIZONS: Final = (
+    "Where lanes stand is told by what they brought about. Of cut-overs nothing is known.\n"
+    "Unless the group's offsets are lost too, workers stop until this is declared:"
+    " `billing-worker topics declare --all --published-through-position --yes`."
+)
 
 
 def show_rebuild(
     *,
     from_state: bool,
+    without_horizons: UUID | None,
     is_meant: bool,
     partitions: int | None,
     rate: float | None,
@@ -39,10 +47,11 @@ def show_rebuild(
     settings = load()
     database = settings.database
     setting = "BILLING_DATABASE__OWNER_URL" if database.owner_url else "BILLING_DATABASE__URL"
-    arguments = {"partitions": partitions, "rate": rate, "fromState": from_state}
+    whose = None if without_horizons is None else str(without_horizons)
+    arguments = {"partitions": partitions, "rate": rate, "fromState": from_state, "withoutHorizons": whose}
     try:
         with reaching_database(database.owner_url or database.url, setting), reaching_kafka(settings.kafka):
-            finish(_carry_out(settings, arguments, who or getpass.getuser(), is_meant=is_meant, as_json=as_json))
+            finish(_carry_out(settings, arguments, acting(who), is_meant=is_meant, as_json=as_json))
     except (NotEmptyError, NotRebuildableError, SequenceGapError, NotPublishedError) as refused:
         fail(f"{refused}.")
     except Refused as refused:
@@ -53,7 +62,7 @@ def show_rebuild(
 
 async def _carry_out(settings: Settings, arguments: dict[str, Any], who: str, *, is_meant: bool, as_json: bool) -> None:
     async with owner_of(settings, "rebuild", is_alone=is_meant) as engine:
-        plan = await make_plan(settings, engine, arguments["partitions"], from_state=arguments["fromState"])
+        plan = await _plan(settings, engine, arguments)
         if not is_meant:
             _show_plan(settings, plan, as_json=as_json)
             return
@@ -73,6 +82,15 @@ async def _carry_out(settings: Settings, arguments: dict[str, Any], who: str, *,
         say("The database stands where the topics do: start the workers.")
         if plan.from_state:
             say(WITHOUT_HISTORY, style="yellow")
+
+
+async def _plan(settings: Settings, engine: AsyncEngine, arguments: dict[str, Any]) -> Plan:
+    partitions, from_state = arguments["partitions"], arguments["fromState"]
+    if arguments["withoutHorizons"] is None:
+        return await make_plan(settings, engine, partitions, from_state=from_state)
+    with shown("looking where lanes stand") as bar:
+        declared = WithoutHorizons(UUID(arguments["withoutHorizons"]), bar)
+        return await make_plan(settings, engine, partitions, from_state=from_state, without_horizons=declared)
 
 
 def _outcome(tally: Tally, bar: Bar) -> dict[str, Any]:
@@ -106,6 +124,12 @@ def _show_plan(settings: Settings, plan: Plan, *, as_json: bool) -> None:
     read = facts.pop("topics")
     database = address_of(settings.database.owner_url or settings.database.url)
     print_facts([("database", database), *facts.items(), *((f"in {topic}", count) for topic, count in read.items())])
+    _warn(plan)
+    say("Nothing was changed: --yes does it.")
+
+
+def _warn(plan: Plan) -> None:
     if plan.from_state:
         say(WITHOUT_HISTORY, style="yellow")
-    say("Nothing was changed: --yes does it.")
+    if not plan.has_horizons:
+        say(WITHOUT_HORIZONS, style="yellow")

@@ -5,6 +5,7 @@ What changes something only shows what it would do unless it is told --yes, and 
 
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -198,9 +199,15 @@ def rebuild(
     from_state: Annotated[
         bool, typer.Option("--from-state", help="From the compacted topics, where the events are lost: no history.")
     ] = False,
+    without_horizons: Annotated[
+        UUID | None,
+        typer.Option(
+            "--without-horizons", metavar="INSTALLATION", help="Whose topics these are, where those are lost."
+        ),
+    ] = None,
     partitions: Annotated[
         int | None,
-        typer.Option("--partitions", min=1, help="How many of commands count. Default: as many as the topic has."),
+        typer.Option("--partitions", min=1, help="How many of commands count. Default: as the horizons tell."),
     ] = None,
     rate: Rate = None,
     yes: Yes = False,
@@ -218,6 +225,9 @@ def rebuild(
     With --from-state the events are not needed: accounts, projects and who pays now are taken from the compacted
     topics. What was before is then known no more than those carry, so use it only where the events are lost.
 
+    With --without-horizons and --partitions the topic of horizons is not needed: each lane goes on behind the last of
+    its commands that brought anything about. Whose the topics are is proven by the ids in them.
+
     It needs a role that may change the tables (BILLING_DATABASE__OWNER_URL): keys and indexes are made at the end.
 
     For example:
@@ -227,4 +237,14 @@ def rebuild(
     """
     from worker.cli.rebuild import show_rebuild
 
-    show_rebuild(from_state=from_state, is_meant=yes, partitions=partitions, rate=rate, who=who, as_json=as_json)
+    if without_horizons is not None and partitions is None:
+        raise typer.BadParameter("--without-horizons needs --partitions: nothing else tells how many are declared")
+    show_rebuild(
+        from_state=from_state,
+        without_horizons=without_horizons,
+        is_meant=yes,
+        partitions=partitions,
+        rate=rate,
+        who=who,
+        as_json=as_json,
+    )

@@ -113,6 +113,10 @@ class NotEmptyError(Exception):
     """The database holds something already, and is left as it is."""
 
 
+class NotRebuildableError(Exception):
+    """The topics do not tell enough, or contradict each other or what was asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reached:
     """How far a partition was read, and by lane the last place (offset, index) of what was taken from it.

@@ -15,7 +15,7 @@ from worker.domain.book import Book
 from worker.folding.stretch import HASH_UNKNOWN, from_ms, inbox_row
 from worker.recovery.rebuild import used
 from worker.recovery.rebuild.accounts import Accounts
-from worker.recovery.rebuild.ground import Reached
+from worker.recovery.rebuild.ground import NotRebuildableError, Reached
 from worker.recovery.rebuild.projects import Projects
 from worker.recovery.rebuild.reading import Commands
 from worker.recovery.rebuild.states import States
@@ -45,13 +45,15 @@ class Tally:
 class Whole:
     """What is known of the topics as a whole: their commands, and through where each lane is published.
 
-    What lies behind a lane's horizon is as if it were not there. Ids are `remembered` for so long.
+    What lies behind a lane's horizon is as if it were not there, and with transactions cannot be. Ids are `remembered`
+    for so long.
     """
 
     commands: str
     published: dict[int, int]
     partitions: int
     remembered: timedelta
+    is_transactional: bool
 
 
 class Loading:
@@ -180,9 +182,18 @@ class Loading:
                 await asyncio.sleep(0)
 
     def _is_first(self, place: Place) -> bool:
-        """Whether it counts, and was not read before: what comes again behind later ones was published again."""
+        """Whether it counts, and was not read before: what comes again behind later ones was published again.
+
+        Raises NotRebuildableError where topics and horizons contradict each other.
+        """
         topic, lane, offset, index = place
-        if offset >= self._whole.published.get(lane, 0) or topic != self._whole.commands:
+        published = self._whole.published.get(lane, 0)
+        if offset >= published and topic == self._whole.commands and self._whole.is_transactional:
+            raise NotRebuildableError(
+                f"lane {lane} is published through {published}, say the horizons, but in {self._topic_value} lies what "
+                f"came of {offset}: a worker is at work, or the horizons are of an earlier time"
+            )
+        if offset >= published or topic != self._whole.commands:
             self._counts["unpublished"] += 1
             return False
         at = offset, index

@@ -49,11 +49,14 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A lane as its topics know it. `seen_at` is where its horizon lies, `counts` what it tells of partitions."""
+    """A lane as its topics know it. `seen_at` is where its horizon lies, `counts` what it tells of partitions.
+
+    Without `seen_at` there was none, and the horizon is what it would tell.
+    """
 
     partition: int
     horizon: Horizon
-    seen_at: int
+    seen_at: int | None
     counts: LaneCounts | None = None
 
 

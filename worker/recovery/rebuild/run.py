@@ -1,4 +1,4 @@
-"""A database from the topics alone: planned without touching anything, done piece by piece, resumed when killed.
+"""A database from the topics alone: what was planned is done piece by piece, and resumed when killed.
 
 Subjects live in one partition each, so partitions are folded one after the other, and within each everything that is
 over is written at once. A piece is one transaction, which also notes how far the partition was read. At the end, in one
@@ -7,39 +7,25 @@ transaction more, the rules that were put aside are put back, and the lanes stan
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any, Final
-from uuid import UUID
+from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from worker.broker import clients
 from worker.broker.log import LogReader, open_reader
-from worker.broker.topics import present_partitions
 from worker.domain.book import Book
-from worker.domain.counts import Counts
-from worker.folding.stretch import EVENTS
 from worker.ops.retention import ids_remembered
 from worker.recovery.ahead import ahead, rarely_collecting
 from worker.recovery.progress import Bar, Pace
 from worker.recovery.rebuild import counts, ground
-from worker.recovery.rebuild.ground import Reached, UnderWay
+from worker.recovery.rebuild.ground import Reached
 from worker.recovery.rebuild.loading import Loading, Tally, Whole
-from worker.recovery.rebuild.reading import (
-    RECORDS_AT_ONCE,
-    Commands,
-    Page,
-    Published,
-    Unit,
-    consumer,
-    read_all,
-    read_partition,
-    unit_of,
-)
+from worker.recovery.rebuild.plan import Plan
+from worker.recovery.rebuild.reading import RECORDS_AT_ONCE, Commands, Page, Unit, consumer, read_all, read_partition
 from worker.recovery.rebuild.standing import stand
 from worker.recovery.rebuild.states import States, newest
-from worker.settings import Settings
+from worker.settings import PublishingMode, Settings
 from worker.store import notices
 from worker.wire.outgoing import Topic
 
@@ -52,118 +38,9 @@ SUBJECTS_MAX: Final = 60_000
 PAGES_AHEAD: Final = 3
 """So many pages are fetched while what came before is loaded."""
 
-_ORDER: Final = (
-    Topic.ACCOUNT_EVENTS,
-    Topic.BINDING_EVENTS,
-    Topic.COMMAND_RESULTS,
-    Topic.DEAD_LETTERS,
-    Topic.ACCOUNTS,
-    Topic.PAYERS,
-)
 _HASTY = (text("SET synchronous_commit = off"), text("SET maintenance_work_mem = '256MB'"))
 _BEGIN = text("SELECT 1")  # only a statement begins a transaction, and rows are copied within one
 _ANALYZE = text("ANALYZE accounts, holds, phases, projects, bindings")
-
-
-class NotRebuildableError(Exception):
-    """The topics do not tell enough, or tell of several installations."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a run would read, and what the database would become. `begun` is how far a killed run had come."""
-
-    installation: UUID
-    counts: Counts
-    lanes: list[Published]
-    units: list[Unit]
-    commands: dict[int, Unit]
-    begun: UnderWay | None
-    from_state: bool
-
-    @property
-    def partitions(self) -> int:
-        """How many of commands are declared."""
-        return self.counts.declared
-
-    @property
-    def identity(self) -> str:
-        """What has to be the same for a run to go on with another one."""
-        stands = {lane.partition: lane.horizon.offset for lane in self.lanes}
-        told_by = "states" if self.from_state else "events"
-        return f"{self.installation}, {self.partitions} partitions, {told_by}, published through {stands}"
-
-    @property
-    def records(self) -> int:
-        """How much there is to read, markers of transactions included."""
-        return sum(unit.end - self.first_of(unit) for unit in self.units)
-
-    def first_of(self, unit: Unit) -> int:
-        """Where a partition is read from."""
-        reached = self.reached_in(unit)
-        return max(unit.start, reached.next_offset if reached else 0)
-
-    def reached_in(self, unit: Unit) -> Reached | None:
-        """How far a killed run had come in a partition."""
-        return self.begun.partitions.get((unit.topic.value, unit.log.partition)) if self.begun else None
-
-    def as_json(self) -> dict[str, Any]:
-        """For people and programs."""
-        read = {topic.value: sum(unit.count for unit in self.units if unit.topic is topic) for topic in _ORDER}
-        return {
-            "installation": str(self.installation),
-            "partitions": self.partitions,
-            "lanes": len(self.lanes),
-            "commands": sum(lane.horizon.offset for lane in self.lanes),
-            "topics": read,
-            "left": self.records,
-            "resumes": self.begun is not None,
-            "history": not self.from_state,
-        }
-
-
-async def make_plan(
-    settings: Settings, engine: AsyncEngine, partitions: int | None = None, *, from_state: bool = False
-) -> Plan:
-    """Look at topics and database. `partitions` are those of commands; None: as many as the topics tell of.
-
-    `from_state` leaves the events alone: what stands is taken from the compacted topics, and there is no history.
-
-    Raises NotRebuildableError, NotEmptyError.
-    """
-    async with engine.connect() as connection:
-        begun = await ground.under_way(connection)
-    async with clients.administering(settings.kafka) as admin:
-        present = await present_partitions(admin)
-    names = {topic: str(getattr(settings.topics, topic.name.lower())) for topic in (*_ORDER, Topic.COMMANDS)}
-    order = [topic for topic in _ORDER if not (from_state and topic in EVENTS)]
-    needed = (Topic.ACCOUNTS, Topic.PAYERS) if from_state else EVENTS
-    if missing := sorted(names[topic] for topic in needed if names[topic] not in present):
-        raise NotRebuildableError(f"there is no topic {', '.join(missing)}: nothing can be told without it")
-    async with open_reader(settings.kafka) as logs:
-        lanes, told = await counts.lanes_and_counts(settings, logs, partitions, present.get(names[Topic.COMMANDS]))
-        count = told.declared
-        if partitions not in {None, count}:
-            raise NotRebuildableError(f"the horizons tell of {count} partitions, not {partitions}: leave that out")
-        installations = {lane.horizon.installation for lane in lanes}
-        if len(installations) != 1:
-            raise NotRebuildableError(f"the horizons tell of {len(installations)} installations; one is needed")
-        units = [
-            await unit_of(logs, topic, TopicPartition(names[topic], partition))
-            for topic in order
-            for partition in range(present.get(names[topic], 0))
-        ]
-        commands = {
-            partition: await unit_of(logs, Topic.COMMANDS, TopicPartition(names[Topic.COMMANDS], partition))
-            for partition in range(min(count, present.get(names[Topic.COMMANDS], 0)))
-        }
-    (installation,) = installations
-    plan = Plan(installation, told, lanes, units, commands, begun, from_state)
-    if begun is not None and begun.plan != plan.identity:
-        raise NotRebuildableError(
-            f"another run was begun here ({begun.plan}; now it is {plan.identity}): do as it did, or use a new database"
-        )
-    return plan
 
 
 async def rebuild(settings: Settings, engine: AsyncEngine, plan: Plan, bar: Bar, rate: float | None) -> Tally:
@@ -231,7 +108,13 @@ class _Run:
         self.bar.say(f"{unit.log.topic}/{unit.log.partition}")
         settings, plan = self.settings, self.plan
         published = {lane.partition: lane.horizon.offset for lane in plan.lanes}
-        whole = Whole(settings.topics.commands, published, plan.partitions, ids_remembered(settings))
+        whole = Whole(
+            settings.topics.commands,
+            published,
+            plan.partitions,
+            ids_remembered(settings),
+            is_transactional=settings.publishing.mode is PublishingMode.EXACTLY_ONCE,
+        )
         hashes = Commands(self.commands, plan.commands, settings.lanes.command_bytes_max)
         return Loading(
             unit.topic,

@@ -9,10 +9,10 @@ from typing import Any, Final
 from sqlalchemy import Row
 
 from schemas.instants import format_instant
-from worker.domain.values import Instant, derive_id
+from worker.domain.values import Instant
 from worker.recovery.verify.finding import Check, Finding
 from worker.recovery.verify.ground import Ground
-from worker.recovery.verify.records import Json, Place, envelope_of, place_of
+from worker.recovery.verify.records import Json, Place, envelope_of, id_at, place_of
 from worker.wire.outgoing import Topic
 
 _EVENTS: Final = (Topic.ACCOUNT_EVENTS, Topic.BINDING_EVENTS)
@@ -212,10 +212,4 @@ def _is_about(entry: _Entry, envelope: Json) -> bool:
 
 def _id(ground: Ground, entry: _Entry, envelope: Json) -> str:
     at = f"{ground.topic}/{entry.place.lane}/{entry.place.offset}"
-    if entry.topic in _EVENTS:
-        name = f"event/{envelope.get('organization')}/{envelope.get('causationid')}/{at}/{entry.place.number}"
-    elif entry.topic in _STATES:
-        name = f"state/{at}/{envelope.get('subject')}"
-    else:
-        name = f"result/{at}"
-    return derive_id(ground.installation.id, name)
+    return id_at(ground.installation.id, entry.topic, at, entry.place.number, envelope)

@@ -1,8 +1,12 @@
 """Reading a record of the journal as far as checks need it; whatever somebody made of it."""
 
 from typing import Any, Final, NamedTuple, TypeAlias
+from uuid import UUID
 
 import orjson
+
+from worker.domain.values import derive_id
+from worker.wire.outgoing import Topic
 
 Json: TypeAlias = dict[str, Any]
 
@@ -43,3 +47,14 @@ def place_of(envelope: Json) -> tuple[str, Place] | None:
     except (KeyError, AttributeError, TypeError, ValueError):
         return None
     return (topic, place) if place.is_possible else None
+
+
+def id_at(installation: UUID, topic: Topic | str, at: str, number: int, envelope: Json) -> str:
+    """The id of record `number` of what the command at `topic/lane/offset` brought about, derived anew."""
+    if topic in (Topic.ACCOUNT_EVENTS, Topic.BINDING_EVENTS):
+        name = f"event/{envelope.get('organization')}/{envelope.get('causationid')}/{at}/{number}"
+    elif topic in (Topic.ACCOUNTS, Topic.PAYERS):
+        name = f"state/{at}/{envelope.get('subject')}"
+    else:
+        name = f"result/{at}"
+    return derive_id(installation, name)
