@@ -13,10 +13,12 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 WORKDIR /build
 
 # Without a pip of its own: the one here installs into it. Wheels alone, so nothing is ever compiled.
-COPY requirements/runtime.txt requirements/
+# --build-arg REQUIREMENTS=traces for an image that can send spans, too.
+ARG REQUIREMENTS=runtime
+COPY requirements/${REQUIREMENTS}.txt requirements/
 RUN python -m venv --without-pip /opt/billing-worker \
  && pip --python /opt/billing-worker/bin/python install \
-    --require-hashes --only-binary :all: --requirement requirements/runtime.txt
+    --require-hashes --only-binary :all: --requirement requirements/${REQUIREMENTS}.txt
 
 # What the wheel is built with, in the versions and hashes of the development lock; pip refuses if one were missing here.
 COPY requirements/development.txt requirements/
