@@ -13,6 +13,7 @@ from tests.deploy.definitions import DEFINITIONS
 from tests.deploy.rendering import CHART, NEEDED, RELEASE, Rendered, Resource, helm, pod_of, render, require_helm
 from worker.settings import Settings, load
 
+yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
 kubernetes = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
 
 pytestmark = pytest.mark.ops
@@ -64,7 +65,10 @@ MUTUAL_TLS: Resource = {
     },
     "autoscaling": {"enabled": True},
 }
+PAGE = (CHART.parents[2] / "docs" / "deploying.md").read_text("utf-8")
+(OF_THE_PAGE,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 VALUES = {
+    "of the page": yaml.safe_load(OF_THE_PAGE),
     "the least": {"environment": NEEDED},
     "secured": SECURED,
     "with everything": WITH_EVERYTHING,

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from deploy.helm import generate
-from worker.settings import names
+from worker.settings import SettingsError, load, names
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy/helm/billing-worker"
@@ -40,6 +40,14 @@ def test_every_setting_may_be_given_to_the_chart_in_one_place_or_says_why_not() 
 def test_every_setting_that_the_chart_names_is_one() -> None:
     assert set(names()) >= NAMED
     assert "BILLING_KAFKA__BOOTSTRAP_SERVERS" in NAMED
+
+
+def test_a_service_that_is_named_like_a_setting_would_stop_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubernetes makes such variables for every service, which is why the chart asks for none."""
+    monkeypatch.setenv("BILLING_API_SERVICE_HOST", "10.0.0.1")
+
+    with pytest.raises(SettingsError, match="BILLING_API_SERVICE_HOST is not a setting"):
+        load()
 
 
 def test_the_chart_is_of_the_release_that_it_installs() -> None:
