@@ -27,5 +27,5 @@ async def program(
         timeout=SECONDS_MAX,
         check=False,
     )
-    assert done.returncode == exits, f"{done.returncode}: {done.stderr}"
+    assert done.returncode == exits, f"{arguments} ended with {done.returncode}: {done.stdout}{done.stderr}"
     return done

@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,9 +11,8 @@ from typing import Any
 
 from tests.recovery.drills import page
 from tests.recovery.drills.page import Command
+from tests.recovery.programs import program
 from tests.system.deployment import Deployment, WorkerProcess
-
-SECONDS_MAX = 240
 
 Done = subprocess.CompletedProcess[str]
 
@@ -45,7 +42,7 @@ class Operator:
             if command == ["run"]:
                 self.run()
             else:
-                self.done.append(await self._typed(command, exits))
+                self.done.append(await program(self.deployment, *command, exits=exits, environment=self.environment))
 
     def run(self, **settings: str) -> WorkerProcess:
         """Start a worker."""
@@ -61,7 +58,7 @@ class Operator:
 
     async def asks(self, *command: str) -> list[dict[str, Any]]:
         """What a command answers programs."""
-        done = await self._typed([*command, "--json"], 0)
+        done = await program(self.deployment, *command, "--json", environment=self.environment)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     async def digest(self, at: str | None = None) -> str:
@@ -74,19 +71,6 @@ class Operator:
     async def complete_through(self) -> str:
         """Through which instant every lane has decided everything: what was before it is final."""
         return str((await self.asks("verify", "--digest-only"))[-1]["completeThrough"])
-
-    async def _typed(self, command: Command, exits: int) -> Done:
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "worker", *command],
-            env=os.environ | self.deployment.environment | dict(self.environment),
-            capture_output=True,
-            text=True,
-            timeout=SECONDS_MAX,
-            check=False,
-        )
-        assert done.returncode == exits, f"{command} ended with {done.returncode}: {done.stdout}{done.stderr}"
-        return done
 
 
 @asynccontextmanager

@@ -13,7 +13,8 @@ from tests.faults.kafka.test_clocks_of_brokers import (  # noqa: F401 - fixtures
 )
 from tests.faults.kafka.trial import ready, says_why
 from tests.recovery.drills import page
-from tests.recovery.drills.operator import SECONDS_MAX, operator
+from tests.recovery.drills.operator import operator
+from tests.recovery.programs import SECONDS_MAX
 from tests.system.checker import check
 from tests.system.deployment import Deployment
 from tests.system.provision import PARTITIONS

@@ -15,7 +15,8 @@ from tests.faults.kafka.asking import asking
 from tests.faults.kafka.lanes import ORGANIZATIONS, binds, ids_of
 from tests.faults.kafka.trial import ready, says_why
 from tests.recovery.drills import page
-from tests.recovery.drills.operator import SECONDS_MAX, Operator, operator
+from tests.recovery.drills.operator import Operator, operator
+from tests.recovery.programs import SECONDS_MAX
 from tests.recovery.test_declare import decided, lose_horizons
 from tests.system.checker import check
 from tests.system.deployment import Deployment
