@@ -143,6 +143,10 @@ async def test_a_scratch_replay_decides_by_the_number_that_held_and_moves_who_mo
     assert (BACKWARDS, "early-1") not in reasons
 
 
+async def has_noted_all(deployment: Deployment) -> bool:
+    return not await deployment.rows("SELECT 1 FROM lanes WHERE stopped IS NULL")
+
+
 @pytest.mark.parametrize("which", [0, 1])
 async def test_a_backup_from_before_a_cut_over_stops_every_lane_and_nothing_is_published(cut: Cut, which: int) -> None:
     older, before = on(cut.deployment, cut.backups[which]), await published(cut.deployment)
@@ -151,6 +155,7 @@ async def test_a_backup_from_before_a_cut_over_stops_every_lane_and_nothing_is_p
 
     with older.worker(**RULES) as worker:
         await says_why(worker, why, lanes=COUNTS[2])
+        await until(lambda: has_noted_all(older), "every lane's row says why, which comes after", SECONDS_MAX)
         await end(worker)
 
     shown = [json.loads(line) for line in (await program(older, "lanes", "--json")).stdout.splitlines()]
@@ -176,7 +181,8 @@ async def test_what_was_lost_is_rebuilt_with_all_its_lanes_and_cut_overs(
         refused = await program(rebuilt, "rebuild", "--partitions", str(COUNTS[1]), "--yes", exits=1)
         assert f"the horizons tell of {COUNTS[2]} partitions, not {COUNTS[1]}" in refused.stderr
         assert await rebuilt.rows("SELECT 1 FROM lanes") == []
-        done = json.loads((await program(rebuilt, "rebuild", "--yes", "--json")).stdout)
+        meant = await program(rebuilt, "rebuild", "--yes", "--json", environment=set_in(RULES))
+        done = json.loads(meant.stdout)
 
         assert done["lanes"] == COUNTS[2]
         true, found = await rows_of(cut.deployment.settings.database.url), await rows_of(url)

@@ -40,10 +40,20 @@ async def state(deployment: Deployment) -> list[list[Any]]:
     return [sorted(map(str, await deployment.rows(f"SELECT * FROM {table}"))) for table in tables]  # noqa: S608
 
 
+async def group_offsets(deployment: Deployment) -> dict[TopicPartition, Any]:
+    """What the live group has committed, with whatever it says beside."""
+    async with clients.administering(deployment.settings.kafka) as admin:
+        committed: dict[TopicPartition, Any] = await admin.list_consumer_group_offsets(
+            deployment.settings.kafka.group_id
+        )
+    return committed
+
+
 async def test_commands_that_are_sent_again_get_their_first_answers_and_change_nothing(decided: Deployment) -> None:
-    before = await state(decided)
+    before, offsets = await state(decided), await group_offsets(decided)
     counted = json.loads((await program(decided, "replay", "--json")).stdout)
     sent = json.loads((await program(decided, "replay", "--yes", "--json", "--as", "ada")).stdout)
+    assert await group_offsets(decided) == offsets != {}
     decided.sent += sent["sent"]
     with decided.worker(**RULES):
         results = await decided.answers()
@@ -76,7 +86,7 @@ async def test_only_what_is_asked_for_is_sent_again(decided: Deployment) -> None
 
 
 async def test_the_same_release_and_rules_decide_the_same_in_a_scratch_schema(decided: Deployment) -> None:
-    before = await state(decided)
+    before, offsets = await state(decided), await group_offsets(decided)
     positions = await decided.rows("SELECT * FROM lanes ORDER BY partition")
 
     done = await program(decided, "replay", "--scratch", "--compare", "--json")
@@ -86,6 +96,7 @@ async def test_the_same_release_and_rules_decide_the_same_in_a_scratch_schema(de
     assert said["compared"] > 300
     assert await state(decided) == before
     assert await decided.rows("SELECT * FROM lanes ORDER BY partition") == positions
+    assert await group_offsets(decided) == offsets != {}
     assert await decided.rows("SELECT nspname FROM pg_namespace WHERE nspname = 'replay_scratch'") == []
 
 
