@@ -7,7 +7,7 @@ READY := .venv/ready
 FUZZER := .venv/fuzzer
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-faults test-ops soak simulate model fuzz bench check audit sbom format lock clean
+.PHONY: help setup run test test-faults test-ops soak simulate model fuzz bench check audit sbom docs format lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,7 +36,7 @@ check: $(READY) ## format, lint, types, architecture, generated files, fast test
 	$(BIN)/python -m schemas.generate --check
 	$(BIN)/python -m reference --check
 	$(BIN)/python -m deploy.grafana.generate --check
-	$(BIN)/pytest -q tests/domain tests/schemas tests/wire tests/tidy tests/docs/test_reference.py
+	$(BIN)/pytest -q tests/domain tests/schemas tests/wire tests/tidy tests/docs --ignore=tests/docs/test_commands.py
 
 test: check ## everything but what takes its time: the above, then every test on a real Kafka and a real PostgreSQL
 	$(BIN)/pytest -m "not slow" --ignore=tests/domain --ignore=tests/schemas --ignore=tests/wire --ignore=tests/tidy $(ARGS)
@@ -80,6 +80,10 @@ sbom: $(READY) ## write down what production installs, as CycloneDX: dist/sbom.j
 	@$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements --output-reproducible --pyproject pyproject.toml --validate \
 		--output-file dist/sbom.json requirements/runtime.txt
 	@echo "dist/sbom.json"
+
+docs: $(READY) ## the site, from docs/ and the code: dist/site/index.html
+	@$(BIN)/python -m reference
+	@$(BIN)/zensical build --strict
 
 format: $(READY) ## put the code in shape
 	$(BIN)/ruff format .
