@@ -26,6 +26,7 @@ class _Begun:
 
     made: list[AIOKafkaConnection] = field(default_factory=list)
     refused: list[tuple[str, BaseException]] = field(default_factory=list)
+    is_over: bool = False
 
 
 _seen: ContextVar[_Begun | None] = ContextVar("_seen", default=None)
@@ -43,6 +44,8 @@ def say_why() -> None:
 
 async def _watched(host: str, port: int, **parameters: Any) -> AIOKafkaConnection:
     begun = _seen.get()
+    if begun is not None and begun.is_over:  # the client's own tasks inherit it, and try again for as long as they live
+        begun = None
     try:
         connection = await _connect(host, port, **parameters)
     except (OSError, KafkaError, TimeoutError) as error:
@@ -79,6 +82,7 @@ def _noting() -> Iterator["_Begun"]:
     try:
         yield seen
     finally:
+        seen.is_over = True
         _seen.reset(token)
 
 
