@@ -13,14 +13,16 @@ from aiokafka.errors import TopicAuthorizationFailedError
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from worker import failpoints
+from worker import failpoints, metrics
 from worker.broker import clients
 from worker.lane.faults import cause_of, is_fault
 from worker.lane.intake import Intake
 from worker.lane.kafka import KafkaTopics
 from worker.lane.ownership import Ownership
 from worker.lane.parts import Parts
+from worker.lane.ports import Topics
 from worker.lane.publisher import TopicNames
+from worker.lane.tracing import TracedTopics, Traces
 from worker.lane.turns import Turns
 from worker.lane.watchdog import Watchdog
 from worker.ops.health import Health, HealthServer
@@ -109,6 +111,8 @@ async def _work(settings: Settings, health: Health, stack: AsyncExitStack, on_re
         ),
     )
     stack.push_async_callback(_let_go, engine)
+    names = TopicNames(settings)
+    traces = _begin_traces(settings, names, stack)
 
     async def assemble() -> Parts:
         async with engine.begin() as connection:
@@ -116,19 +120,20 @@ async def _work(settings: Settings, health: Health, stack: AsyncExitStack, on_re
             declared = await installation.declare(connection, settings.topics.commands, partitions)
             cut_overs = await audit.cut_overs(connection)
         _check_declared(settings, declared, partitions)
-        names = TopicNames(settings)
+        topics: Topics = KafkaTopics(settings, names, declared.id)
         return Parts(
             settings=settings,
             database=PostgresDatabase(
                 engine, declared.id, settings.rules.as_rules(), partitions=declared.partitions or partitions
             ),
-            topics=KafkaTopics(settings, names, declared.id),
+            topics=topics if traces is None else TracedTopics(topics, traces),
             installation=declared.id,
             partitions=declared.partitions or partitions,
             names=names,
             writer=Writer(declared.id, settings.publishing.source),
             cut_overs=cut_overs,
             turns=Turns(settings.lanes.batches_max),
+            traces=traces,
         )
 
     kafka = f"Kafka at {settings.kafka.bootstrap_servers}"
@@ -156,6 +161,22 @@ async def _work(settings: Settings, health: Health, stack: AsyncExitStack, on_re
         # What is stuck may not let itself be closed either.
         faulthandler.dump_traceback_later(settings.lanes.drain_seconds_max * 3, exit=True)
         raise group.exceptions[0] from None
+
+
+def _begin_traces(settings: Settings, names: TopicNames, stack: AsyncExitStack) -> Traces | None:
+    """None where they are off: nothing of OpenTelemetry is loaded then, and a batch asks once whether there are any."""
+    if not settings.traces.is_exporting:
+        return None
+    from worker.lane.spans import Spans  # noqa: PLC0415 - what they need is an extra
+    from worker.ops.tracing import Tracing  # noqa: PLC0415
+
+    try:
+        tracing = Tracing(metrics.release())
+    except ValueError as error:
+        log.error("traces_off", cause=str(error))  # noqa: TRY400 - a variable is wrong, which the words say
+        return None
+    stack.push_async_callback(tracing.stop)
+    return Spans(tracing.tracer, settings, names, follows_parents=tracing.follows_parents)
 
 
 async def _rejoin_when_fenced(ownership: Ownership, intake: Intake, kafka: str, health: Health) -> None:

@@ -93,7 +93,8 @@ def _histogram(name: str, meaning: str, buckets: Sequence[float], *, unit: str) 
     return _described(Histogram(name, meaning, buckets=buckets, registry=REGISTRY), name, unit, {})
 
 
-def _release() -> str:
+def release() -> str:
+    """The one that runs."""
     try:
         return version("billing-worker")
     except PackageNotFoundError:
@@ -101,7 +102,7 @@ def _release() -> str:
 
 
 BUILD = Info("billing_build", "The release that runs.", registry=REGISTRY)
-BUILD.info({"version": _release()})
+BUILD.info({"version": release()})
 UNITS["billing_build"] = Unit("1", {"version": "the release"})
 
 READY = _gauge("billing_ready", "Whether /readyz says yes: 1, else 0.", unit="1")

@@ -76,7 +76,7 @@ async def settle(
     has_failed = False
     while pending:
         await before_each()
-        piece = pending[0]
+        piece, began = pending[0], time.perf_counter()
         try:
             standing, handover, decided = await process(parts, standing, piece, defects, careful=has_failed)
         except (Fenced, PositionMoved, LaneStopped):
@@ -88,6 +88,7 @@ async def settle(
             log.exception("command_defect", lane=standing.row.partition, offset=defect.offset)
             defects[defect.offset] = cause_of(defect.__cause__ or defect)
         except Exception as error:
+            _trace_failure(parts, piece, error, began)
             if is_fault(error):
                 raise
             offset = piece[0].record.offset
@@ -151,6 +152,8 @@ async def process(
         await pass_by(Failpoint.AFTER_COMMIT)
     seconds = time.perf_counter() - began
     _measure(outcome, seconds)
+    if parts.traces is not None:
+        parts.traces.processed(incoming, outcome.outcomes, defects, seconds)
     if _levels.isEnabledFor(logging.DEBUG):
         _tell(after, incoming, outcome, seconds)
     return (
@@ -225,6 +228,11 @@ def _cut_ahead(parts: Parts, incoming: Sequence[Incoming], now: Instant) -> Sequ
         msg = f"commands are stamped {incoming[0].at}, past the database's clock {now}: a broker's clock is wrong"
         raise LaneStopped(msg)
     return incoming[:before]
+
+
+def _trace_failure(parts: Parts, incoming: Sequence[Incoming], error: Exception, began: float) -> None:
+    if parts.traces is not None:
+        parts.traces.failed(incoming, error, time.perf_counter() - began)
 
 
 def _tell(after: Lane, incoming: Sequence[Incoming], outcome: Outcome, seconds: float) -> None:

@@ -70,6 +70,7 @@ class Deciding:
         """Everything that one record brings about: events (due ones first), the answer, tombstones, states."""
         request = item.what
         if isinstance(request, Unreadable):
+            self.outcome.outcomes.append("dead_letter")
             return [self._dead_letter(item, request)]
         cause = self.writer.cause(request, item.at)
         if defect is not None and isinstance(request, Request):
@@ -199,7 +200,6 @@ class Deciding:
         return states
 
     def _dead_letter(self, item: Incoming, why: Unreadable) -> Outgoing:
-        self.outcome.outcomes.append("dead_letter")
         self.outcome.dead_letters[why.reason] += 1
         return self.writer.dead_letter(item.record, why, item.at, self.record_bytes_max)
 

@@ -8,6 +8,7 @@ from worker.domain.counts import Counts, CutOver
 from worker.domain.value import value
 from worker.lane.ports import Database, Topics
 from worker.lane.publisher import TopicNames
+from worker.lane.tracing import Traces
 from worker.lane.turns import Turns
 from worker.settings import Settings
 from worker.store.lanes import Lane
@@ -18,7 +19,7 @@ from worker.wire.writer import Writer
 
 @value
 class Parts:
-    """Put together once, in `app`. `cut_overs` are those on record, the oldest first."""
+    """Put together once, in `app`. `cut_overs` are those on record, the oldest first. Without `traces` they are off."""
 
     settings: Settings
     database: Database
@@ -29,6 +30,7 @@ class Parts:
     writer: Writer
     cut_overs: Sequence[CutOver] = ()
     turns: Turns = field(default_factory=Turns, compare=False)
+    traces: Traces | None = None
 
     def horizon(self, lane: Lane) -> Outgoing:
         """What the topics are told of a lane that has come this far."""

@@ -22,6 +22,7 @@ from worker.settings.sections import (
     Topics,
 )
 from worker.settings.security import UnfitError, refuse
+from worker.settings.traces import Traces
 
 __all__ = [
     "PREFIX",
@@ -39,6 +40,7 @@ __all__ = [
     "SettingsError",
     "Testing",
     "Topics",
+    "Traces",
     "load",
     "names",
 ]
@@ -72,11 +74,12 @@ class Settings(BaseSettings):
     rules: RuleSettings = Field(default_factory=RuleSettings)
     http: Http = Field(default_factory=Http)
     log: Log = Field(default_factory=Log)
+    traces: Traces = Field(default_factory=Traces)
     testing: Testing = Field(default_factory=Testing)
 
     @model_validator(mode="after")
     def _is_secure(self) -> Self:
-        ways = (self.kafka.insecure(), self.database.insecure())
+        ways = (self.kafka.insecure(), self.database.insecure(), self.traces.insecure())
         if not self.allow_insecure:
             refuse(f"{way}, or {ALLOW_INSECURE}=true to take that on yourself" for way in ways if way is not None)
         return self
