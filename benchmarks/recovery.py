@@ -118,7 +118,7 @@ def _figures(ran: Ran, events: int, records: int) -> dict[str, float]:
         "CPU seconds of the command": round(ran.process_cpu_seconds, 1),
         "of Kafka": round(ran.broker_cpu_seconds, 1),
         "of PostgreSQL": round(ran.database_cpu_seconds, 1),
-        "peak memory, MiB": round(ran.rss_mebibytes_max),
+        "peak memory, MiB": round(ran.memory_mebibytes_max),
     }
 
 

@@ -10,13 +10,13 @@ from worker.broker import refusals
 async def test_a_clients_tasks_note_nothing_once_it_has_started(unused_tcp_port: int) -> None:
     async def try_again(started: asyncio.Event) -> None:
         await started.wait()
-        with pytest.raises(OSError, match="refused|Connect"):
-            await refusals._watched("127.0.0.1", unused_tcp_port)
+        with pytest.raises(OSError, match=r"refused|Connect"):
+            await refusals._watched("127.0.0.1", unused_tcp_port)  # noqa: SLF001
 
     started = asyncio.Event()
-    with refusals._noting() as seen:
-        with pytest.raises(OSError, match="refused|Connect"):
-            await refusals._watched("127.0.0.1", unused_tcp_port)
+    with refusals._noting() as seen:  # noqa: SLF001
+        with pytest.raises(OSError, match=r"refused|Connect"):
+            await refusals._watched("127.0.0.1", unused_tcp_port)  # noqa: SLF001
         trying = asyncio.create_task(try_again(started))
     started.set()
     await trying

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from worker.broker.closing import close_to_the_end, ended
-from worker.broker.records import read_any_batch
+from worker.broker.records import as_read, read_any_batch
 from worker.broker.refusals import say_why
 from worker.settings import Kafka
 
@@ -64,10 +64,13 @@ def producer(kafka: Kafka, *, transactional_id: str | None = None) -> AIOKafkaPr
     )
 
 
-def consumer(kafka: Kafka, *, isolation: Isolation = "read_committed", **limits: int) -> AIOKafkaConsumer:
+def consumer(
+    kafka: Kafka, *, isolation: Isolation = "read_committed", is_plain: bool = False, **limits: int
+) -> AIOKafkaConsumer:
     """A consumer outside every group, which reads where it is told to. Not started.
 
-    `limits` are the library's own, of how much is fetched ahead.
+    `is_plain`: its records have neither topic nor partition, and cost half as much. `limits` are the library's own, of
+    how much is fetched ahead, and how long is waited for it.
     """
     return AIOKafkaConsumer(
         **connection(kafka),
@@ -75,17 +78,17 @@ def consumer(kafka: Kafka, *, isolation: Isolation = "read_committed", **limits:
         enable_auto_commit=False,
         auto_offset_reset="none",
         isolation_level=isolation,
-        fetch_max_wait_ms=100,
-        **limits,
+        key_deserializer=as_read if is_plain else None,
+        **{"fetch_max_wait_ms": 100, **limits},
     )
 
 
 @asynccontextmanager
 async def consuming(
-    kafka: Kafka, *, isolation: Isolation = "read_committed", **limits: int
+    kafka: Kafka, *, isolation: Isolation = "read_committed", is_plain: bool = False, **limits: int
 ) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer that is started, and stopped in the end: also when it could not start, which the library forgets."""
-    client = consumer(kafka, isolation=isolation, **limits)
+    client = consumer(kafka, isolation=isolation, is_plain=is_plain, **limits)
     try:
         await client.start()
         yield client

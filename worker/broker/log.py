@@ -31,6 +31,11 @@ class LogReader:
         self._committed = committed
         self._uncommitted = uncommitted
 
+    def rest(self) -> None:
+        """Read nothing on, until something is asked for again."""
+        self._committed.unsubscribe()
+        self._uncommitted.unsubscribe()
+
     async def range_of(self, log: TopicPartition) -> LogRange:
         """What the log holds, open transactions included."""
         start = (await self._uncommitted.beginning_offsets([log]))[log]
@@ -91,9 +96,13 @@ class LogReader:
 
 
 @asynccontextmanager
-async def open_reader(kafka: Kafka) -> AsyncIterator[LogReader]:
-    """A reader, connected."""
+async def open_reader(kafka: Kafka, *, wait_ms: int = 100) -> AsyncIterator[LogReader]:
+    """A reader, connected. So long the broker waits for more at the end of a log, and with it whoever goes on."""
     async with AsyncExitStack() as stack:
-        committed = await stack.enter_async_context(consuming(kafka, isolation="read_committed"))
-        uncommitted = await stack.enter_async_context(consuming(kafka, isolation="read_uncommitted"))
+        committed = await stack.enter_async_context(
+            consuming(kafka, isolation="read_committed", fetch_max_wait_ms=wait_ms)
+        )
+        uncommitted = await stack.enter_async_context(
+            consuming(kafka, isolation="read_uncommitted", fetch_max_wait_ms=wait_ms)
+        )
         yield LogReader(committed, uncommitted)

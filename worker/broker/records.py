@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from aiokafka.consumer import fetcher
+from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.record.default_records import _DefaultRecordBatchPy, _DefaultRecordPy
 from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
 from aiokafka.record.util import decode_varint
@@ -90,7 +91,18 @@ def _read_by_hand(batch: _DefaultRecordBatchPy) -> Iterator[_DefaultRecordPy]:
         yield _DefaultRecordPy(offset, at, batch.timestamp_type, key, value, headers)
 
 
+def as_read(key: bytes | None) -> bytes | None:
+    """As a consumer's `key_deserializer`: it gives plain records, without topic and partition, in half the time."""
+    return key
+
+
+class _Records(PartitionRecords):  # type: ignore[misc]  # untyped
+    def _consumer_record(self, tp: Any, record: Any) -> Any:
+        return record if self._key_deserializer is as_read else super()._consumer_record(tp, record)
+
+
 def read_any_batch() -> None:
-    """Let every consumer of this process read so. There is no hook for it: the client's own name is replaced."""
+    """Let every consumer of this process read so. There is no hook for it: the client's own names are replaced."""
     fetcher.MemoryRecords = TolerantRecords
+    fetcher.PartitionRecords = _Records
     limit_unpacking()

@@ -1,5 +1,6 @@
 """`republish`: what would go out again, then sending it."""
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,7 +15,7 @@ from worker.cli.console import fail, print_facts, print_json, print_table, say
 from worker.cli.edges import edges_of
 from worker.cli.reach import finish, reaching_database, reaching_kafka
 from worker.recovery.ground import Refused
-from worker.recovery.progress import acting, shown
+from worker.recovery.progress import Bar, acting, shown
 from worker.recovery.republish.journal import Amount
 from worker.recovery.republish.order import ALL, LOGS, STATES, Order, Selection, Subject, own_name
 from worker.recovery.republish.run import Outcome, republish
@@ -76,14 +77,13 @@ def show_republishing(asked: Asked, *, is_meant: bool, who: str | None, as_json:
 
 async def _carry_out(settings: Settings, order: Order, who: str, *, is_meant: bool, as_json: bool) -> None:
     async with survey(settings, order) as found:
-        amounts = await found.amounts(await found.stretches())
         if not is_meant:
-            _show_plan(found, amounts, as_json=as_json)
+            _show_plan(found, await found.amounts(await found.stretches()), as_json=as_json)
             return
-        total = sum(amount.records for of_lane in amounts.values() for amount in of_lane)
         outcome = Outcome()
         await _note(found, who, {"state": "begun"})
-        with shown("republish", total=total) as bar:
+        with shown("republish") as bar:
+            counting = asyncio.create_task(_aim(found, bar))
             try:
                 await republish(found, outcome, bar, say)
             except BaseException as error:
@@ -91,9 +91,18 @@ async def _carry_out(settings: Settings, order: Order, who: str, *, is_meant: bo
                 if isinstance(error, ProducerFenced):
                     raise Refused("Another republish of this installation has begun; this one is over.") from None
                 raise
+            finally:
+                counting.cancel()
+                await asyncio.gather(counting, return_exceptions=True)
             seconds = bar.seconds
         await _note(found, who, {"state": "done", "seconds": round(seconds, 3), **outcome.as_json()})
     _show_outcome(outcome, seconds, as_json=as_json)
+
+
+async def _aim(found: Survey, bar: Bar) -> None:
+    """Count what there is while it is published already: the bar alone goes by it."""
+    amounts = await found.amounts(await found.stretches())
+    bar.aim(sum(amount.records for of_lane in amounts.values() for amount in of_lane))
 
 
 async def _note(found: Survey, who: str, outcome: dict[str, Any], *, is_dying: bool = False) -> None:

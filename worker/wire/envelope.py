@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from worker.wire.records import Headers, RawRecord
+from worker.wire.records import Headers, PlainRecord
 from worker.wire.request import Unreadable, Why
 from worker.wire.strict_json import read_json
 
@@ -47,7 +47,7 @@ _JSON = re.compile(r"(?:application/json|text/json|[\w!#$&^.+-]+/[\w!#$&^.+-]+\+
 _NOT_UTF8 = re.compile("[\ud800-\udfff]")
 
 
-def open_envelope(record: RawRecord, bytes_max: int) -> Envelope | Unreadable:
+def open_envelope(record: PlainRecord, bytes_max: int) -> Envelope | Unreadable:
     """Give the attributes and data of a record, not yet judged; or why there is no telling."""
     value = record.value
     if not value:

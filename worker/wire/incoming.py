@@ -20,7 +20,7 @@ from worker.wire.attributes import (
 from worker.wire.canonical import content_hash
 from worker.wire.envelope import Envelope, open_envelope
 from worker.wire.partitions import partition_of
-from worker.wire.records import RawRecord
+from worker.wire.records import PlainRecord, RawRecord
 from worker.wire.request import Request, Tick, Unreadable
 
 UNKNOWN_TYPE_CHARACTERS_MAX: Final = 128
@@ -42,7 +42,7 @@ def read(
     return _request(record, envelope, partitions)
 
 
-def content_of(record: RawRecord, record_bytes_max: int = COMMAND_BYTES_MAX) -> bytes | None:
+def content_of(record: PlainRecord, record_bytes_max: int = COMMAND_BYTES_MAX) -> bytes | None:
     """The hash of a command's content alone, in a third of the time; None for what is unreadable."""
     envelope = open_envelope(record, record_bytes_max)
     return None if isinstance(envelope, Unreadable) or why_unreadable(envelope) else _hash_of(envelope)

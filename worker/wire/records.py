@@ -6,13 +6,9 @@ from typing import Protocol, TypeAlias
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 
 
-class RawRecord(Protocol):
-    """What the worker looks at of a consumed record; aiokafka's ConsumerRecord is one. `timestamp` is in ms."""
+class PlainRecord(Protocol):
+    """A record without its log. `timestamp` is in ms."""
 
-    @property
-    def topic(self) -> str: ...  # noqa: D102
-    @property
-    def partition(self) -> int: ...  # noqa: D102
     @property
     def offset(self) -> int: ...  # noqa: D102
     @property
@@ -23,3 +19,12 @@ class RawRecord(Protocol):
     def value(self) -> bytes | None: ...  # noqa: D102
     @property
     def headers(self) -> Headers: ...  # noqa: D102
+
+
+class RawRecord(PlainRecord, Protocol):
+    """What the worker looks at of a consumed record; aiokafka's ConsumerRecord is one."""
+
+    @property
+    def topic(self) -> str: ...  # noqa: D102
+    @property
+    def partition(self) -> int: ...  # noqa: D102

@@ -117,7 +117,7 @@ async def page(
         text(statement),
         parameters | {"after_offset": after.offset, "after_index": after.index, "last": last, "rows_max": rows_max},
     )
-    return [JournalRow(*row) for row in found]
+    return [JournalRow._make(row) for row in found]
 
 
 async def latest_states(
@@ -131,7 +131,7 @@ async def latest_states(
     statement = f'{latest} ORDER BY latest."offset", latest.index'
     streamed = await connection.stream(text(statement), parameters, execution_options={"yield_per": rows_max})
     async for rows in streamed.partitions(rows_max):  # it does not go by `yield_per` of itself
-        yield [JournalRow(*row) for row in rows]
+        yield [JournalRow._make(row) for row in rows]
 
 
 def _latest(stretch: Stretch, selection: Selection) -> tuple[str, dict[str, Any]]:

@@ -7,13 +7,14 @@ know nothing of a lane goes its horizon last: how far everything is published.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from worker.broker import clients
 from worker.domain.counts import Counts
+from worker.recovery.ahead import ahead, rarely_collecting
 from worker.recovery.ground import Refused
 from worker.recovery.progress import Bar, Pace
 from worker.recovery.republish.journal import Place, Stretch, at_ease, latest_states
@@ -38,6 +39,7 @@ STATES_AT_ONCE: Final = 2_000
 ROUNDS_MAX: Final = 10
 """How often to catch up with a lane that goes on while it is republished."""
 
+_CHUNKS_AHEAD: Final = 1
 _BYTES_AT_ONCE: Final = 16 * 1024 * 1024
 
 
@@ -73,6 +75,7 @@ async def republish(survey: Survey, outcome: Outcome, bar: Bar, say: Callable[[s
     `say` is told what whoever gave the order should know while it goes on.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(rarely_collecting())
         transactions = Transactions(survey.settings, survey.order, survey.targets, survey.installation.id)
         stack.push_async_callback(transactions.stop)
         await transactions.start()
@@ -130,18 +133,24 @@ class _Run:
                 await self._note(records)
 
     async def _publish_states(self, stretches: Sequence[Stretch]) -> None:
-        selection = self.survey.order.selection
-        if not (topics := selection.chosen(STATES)):
+        if not (topics := self.survey.order.selection.chosen(STATES)):
             return
         is_own = any(map(self.survey.is_own, topics))
+        async with ahead(self._latest(stretches), _CHUNKS_AHEAD) as chunks:
+            async for stretch, chunk in chunks:
+                self.bar.say(f"states of lane {stretch.lane}")
+                is_live = is_own and stretch.lane in self.survey.horizons
+                await self._publish_latest(stretch.lane, restored(chunk), is_live=is_live)
+
+    async def _latest(self, stretches: Sequence[Stretch]) -> AsyncGenerator[tuple[Stretch, Sequence[JournalRow]], None]:
+        """What the database sorts for one lane while that of another is published."""
+        selection, rows_max = self.survey.order.selection, self.pace.page(STATES_AT_ONCE)
         for stretch in stretches:
-            self.bar.say(f"states of lane {stretch.lane}")
-            is_live = is_own and stretch.lane in self.survey.horizons
             async with self.survey.engine.connect() as connection:
                 await at_ease(connection)
-                async for rows in latest_states(connection, stretch, selection, self.pace.page(STATES_AT_ONCE)):
+                async for rows in latest_states(connection, stretch, selection, rows_max):
                     for chunk in _chunks(rows):
-                        await self._publish_latest(stretch.lane, restored(chunk), is_live=is_live)
+                        yield stretch, chunk
 
     async def _publish_latest(self, lane: int, records: Sequence[Outgoing], *, is_live: bool) -> None:
         """Those that are newer than what the topic holds, looked at and written while nobody else writes them."""

@@ -26,7 +26,9 @@ from worker.wire.horizons import horizon_key, read_horizon
 from worker.wire.outgoing import Topic
 
 _STATEMENT_SECONDS_MAX: Final = 3600.0
-_CONNECTIONS = 4
+_CONNECTIONS = 5
+_LOOK_MS_MAX: Final = 10
+"""How long the broker waits for more where one record is looked for: at the end of a log nothing more will come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,10 @@ async def survey(settings: Settings, order: Order) -> AsyncIterator[Survey]:
         present = await present_partitions(admin)
         _check_topics(settings, order, present)
         targets = Targets(settings, order, present)
-        reader = await stack.enter_async_context(open_reader(settings.kafka))
+        reader = await stack.enter_async_context(open_reader(settings.kafka, wait_ms=_LOOK_MS_MAX))
+        horizons = await _horizons(reader, settings, present, ours, known)
+        held = await records_in(reader, targets, order.selection.chosen(LOGS))
+        reader.rest()
         yield Survey(
             settings=settings,
             order=order,
@@ -125,9 +130,9 @@ async def survey(settings: Settings, order: Order) -> AsyncIterator[Survey]:
             reader=reader,
             installation=ours,
             lanes=known,
-            horizons=await _horizons(reader, settings, present, ours, known),
+            horizons=horizons,
             targets=targets,
-            held=await records_in(reader, targets, order.selection.chosen(LOGS)),
+            held=held,
             progress=await progress_of(admin, settings, order),
         )
 

@@ -1,11 +1,11 @@
 """The topics that records are published to again: where a key belongs in them, and what they hold already."""
 
-import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Final
 
+import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from worker.broker.log import LogReader
@@ -131,8 +131,8 @@ def sequence_of(value: bytes | None) -> int:
     if value is None:
         return _GONE
     try:
-        sequence = json.loads(value)["sequence"]
-    except (ValueError, TypeError, KeyError, RecursionError):
+        sequence = orjson.loads(value)["sequence"]
+    except (ValueError, TypeError, KeyError):
         return _UNKNOWN
     return sequence if type(sequence) is int and 0 <= sequence < 1 << 63 else _UNKNOWN
 
