@@ -61,8 +61,8 @@ MUTANTS = {
         [
             Patch(
                 "lane/lane.py",
-                "        while records := await self._buffer.take():\n",
-                "        while records := await self._buffer.take():\n"
+                "            records = self._buffer.take()\n",
+                "            records = self._buffer.take()\n"
                 "            self._flow.tell(records[-1].offset + 1)\n"
                 "            await asyncio.sleep(0.5)\n",
             ),
