@@ -27,6 +27,7 @@ DURABLE: Final = ("fsync", "synchronous_commit", "full_page_writes")
 OUTPUTS: Final = ("account_events", "binding_events", "command_results", "accounts", "payers", "horizons")
 HEADERS: Final = [("content-type", b"application/cloudevents+json")]
 IN_MEMORY: Final = {"tmpfs", "ramfs"}
+_AT_WORK: Final = "SELECT count(*) AS workers FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'"
 
 Command = tuple[str, bytes]
 """The organization and the command's bytes."""
@@ -124,8 +125,11 @@ class Stage:
             await self._admin.delete_topics([name])
 
     async def settle(self) -> None:
-        """Have what was written before written out, so that a run does not pay for the one before it."""
-        await self.say(self.stack.postgres.url("postgres", user="postgres"), "CHECKPOINT")
+        """Have what was written before written out and vacuumed, so that a run does not pay for the one before it."""
+        postgres = self.stack.postgres.url("postgres", user="postgres")
+        await self.say(postgres, "CHECKPOINT")
+        while (await self.ask(postgres, _AT_WORK))[0].workers:
+            await asyncio.sleep(0.5)
         await asyncio.sleep(0.5)
 
     async def say(self, url: str, *statements: str) -> None:

@@ -1,8 +1,8 @@
-"""What comes next, fetched while what came before is worked at."""
+"""Waiting for several things at once: what comes next while what came before is worked at, and work side by side."""
 
 import asyncio
 import gc
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final, TypeVar
 
@@ -42,6 +42,24 @@ async def ahead(source: AsyncGenerator[T, None], items_max: int) -> AsyncGenerat
         with suppress(asyncio.CancelledError):
             await fetching
         await source.aclose()
+
+
+async def side_by_side(works: Iterable[Coroutine[object, object, None]]) -> None:
+    """All of them at once. When one fails the others are ended, and then its error is raised.
+
+    Whoever is cancelled meanwhile hears nothing but that, whatever else comes of ending them.
+    """
+    tasks = [asyncio.create_task(work) for work in works]
+    if not tasks:
+        return
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextmanager

@@ -7,14 +7,14 @@ import orjson
 
 from worker.wire.canonical import content_hash
 from worker.wire.incoming import content_of
-from worker.wire.records import RawRecord
+from worker.wire.records import PlainRecord
 
 _CONTENT: Final = ("type", "actor", "expectedversion", "data", "data_base64")
 _NOT_PLAIN: Final = re.compile(rb"[0-9][.eE]|[0-9]{16}|-0")
 """Where a number may stand that a quick reader reads otherwise: fractions, exponents, long ones, minus zero."""
 
 
-def content_of_answered(record: RawRecord, bytes_max: int) -> bytes | None:
+def content_of_answered(record: PlainRecord, bytes_max: int) -> bytes | None:
     """As `content_of`, for a record that was answered: so it is strict JSON, and nobody looks whether it is."""
     value = record.value
     if value is None or len(value) > bytes_max or _NOT_PLAIN.search(value) or _has_attributes(record):
@@ -26,5 +26,5 @@ def content_of_answered(record: RawRecord, bytes_max: int) -> bytes | None:
         return content_of(record, bytes_max)
 
 
-def _has_attributes(record: RawRecord) -> bool:
+def _has_attributes(record: PlainRecord) -> bool:
     return any(name.startswith("ce_") for name, _ in record.headers)

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker.store import journal
+from worker.store.engine import PLANNING
 from worker.store.lanes import Lane
 
 UNFINISHED: Final = "(an unfinished rebuild: `billing-worker rebuild --yes` goes on with it)"
@@ -54,6 +55,8 @@ _INDEXES = text(
     ORDER BY 1
     """
 )
+_HASTY: Final = (text("SET synchronous_commit = off"), text("SET maintenance_work_mem = '256MB'"))
+_BY_KEY: Final = [text(f"SET LOCAL {name} = {value}") for name, value in PLANNING.items()]
 _TRIGGER: Final = "TRIGGER nobody_pays_for_a_deleted_project"
 _LATER = text("INSERT INTO rebuilding_later VALUES (:place, :statement)")
 _ALL_LATER = text("SELECT statement FROM rebuilding_later ORDER BY place")
@@ -150,6 +153,13 @@ async def under_way(connection: AsyncConnection) -> UnderWay | None:
     return None
 
 
+async def write_hastily(connection: AsyncConnection) -> None:
+    """Make a session one that loads: should the machine fail, what was committed last may have to be read again."""
+    for statement in _HASTY:
+        await connection.execute(statement)
+    await connection.commit()
+
+
 async def begin(connection: AsyncConnection, installation: UUID, partitions: int, plan: str) -> None:
     """Claim an empty database, and put aside what is quicker to make anew: in one transaction, the caller's.
 
@@ -208,6 +218,15 @@ async def put_back(connection: AsyncConnection) -> None:
         await connection.execute(text(statement.replace(":", r"\:")))
     if (await connection.execute(_PAID_AFTER_DELETION)).scalar_one():
         raise ValueError("somebody pays for a deleted project: the topics are not whole")
+
+
+async def go_by_key(connection: AsyncConnection) -> None:
+    """Have the rest of a transaction find its rows as a worker's statements do, which it shares with them.
+
+    Planned for whole tables they would read all projects once for each lane.
+    """
+    for statement in _BY_KEY:
+        await connection.execute(statement)
 
 
 async def add_lane(connection: AsyncConnection, lane: Lane) -> None:

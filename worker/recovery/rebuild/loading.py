@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from aiokafka import ConsumerRecord
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,6 +23,7 @@ from worker.store.inbox import InboxRow
 from worker.wire.journal import pack_headers
 from worker.wire.outgoing import Topic
 from worker.wire.published import Place, PublishedEvent, at_of, place_of, place_of_letter, read_event, read_result
+from worker.wire.records import PlainRecord
 
 _JOURNAL: Final = ("lane", "offset", "index", "at", "topic", "key", "value", "headers")
 _NOWHERE: Final = (-1, -1)
@@ -90,10 +90,10 @@ class Loading:
 
     @property
     def subjects(self) -> int:
-        """How many accounts or projects are kept in memory."""
-        return self._subjects.count if self._subjects else 0
+        """How many accounts or projects are kept in memory, be it by their names alone."""
+        return (self._subjects.count if self._subjects else 0) + len(self._kept)
 
-    async def take(self, connection: AsyncConnection, records: Sequence[ConsumerRecord]) -> None:
+    async def take(self, connection: AsyncConnection, records: Sequence[PlainRecord]) -> None:
         """Read records and begin to write what they bring; the next ones may be read meanwhile."""
         if self._topic is Topic.COMMAND_RESULTS:
             await self._take_results(records)
@@ -123,9 +123,9 @@ class Loading:
             await writing
 
     async def _take_events(
-        self, connection: AsyncConnection, subjects: Accounts | Projects, records: Sequence[ConsumerRecord]
+        self, connection: AsyncConnection, subjects: Accounts | Projects, records: Sequence[PlainRecord]
     ) -> None:
-        found: list[tuple[PublishedEvent, ConsumerRecord]] = []
+        found: list[tuple[PublishedEvent, PlainRecord]] = []
         for number, record in enumerate(records):
             told = read_event(record.value, self._installation)
             if self._is_first(told.place):
@@ -145,7 +145,7 @@ class Loading:
         self._counts["events"] += folded
         self._counts["repeated"] += len(found) - folded
 
-    async def _take_results(self, records: Sequence[ConsumerRecord]) -> None:
+    async def _take_results(self, records: Sequence[PlainRecord]) -> None:
         results = []
         for number, record in enumerate(records):
             result = read_result(record.value)
@@ -165,7 +165,7 @@ class Loading:
                 self._inbox.append(inbox_row(result, content_hash))
         self._counts["ids"] += len(results)
 
-    async def _take_others(self, records: Sequence[ConsumerRecord]) -> None:
+    async def _take_others(self, records: Sequence[PlainRecord]) -> None:
         is_letters = self._topic is Topic.DEAD_LETTERS
         for number, record in enumerate(records):
             place = place_of_letter(record.headers) if is_letters else place_of(record.value)
@@ -203,7 +203,7 @@ class Loading:
         self.reached[lane] = at
         return True
 
-    def _note(self, place: Place, at: object, record: ConsumerRecord, headers: bytes | None = None) -> None:
+    def _note(self, place: Place, at: object, record: PlainRecord, headers: bytes | None = None) -> None:
         _, lane, offset, index = place
         self._journal.append((lane, offset, index, at, self._topic_value, record.key, record.value, headers))
 

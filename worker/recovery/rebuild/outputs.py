@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 import orjson
-from aiokafka import ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 
 from worker.domain.values import Instant
@@ -23,6 +22,7 @@ from worker.settings import PublishingMode, Settings
 from worker.wire.horizons import Horizon
 from worker.wire.outgoing import Topic
 from worker.wire.published import Place, at_of, place_of, place_of_letter
+from worker.wire.records import PlainRecord
 
 _EPOCH: Final = 1
 
@@ -75,7 +75,7 @@ class _Last(NamedTuple):
 
     place: Place
     topic: Topic
-    record: ConsumerRecord
+    record: PlainRecord
 
     @property
     def at(self) -> Instant:
@@ -92,5 +92,5 @@ class _Last(NamedTuple):
         return bool(envelope["id"] == derived)
 
 
-def _place_of(record: ConsumerRecord, topic: Topic) -> Place | None:
+def _place_of(record: PlainRecord, topic: Topic) -> Place | None:
     return place_of_letter(record.headers) if topic is Topic.DEAD_LETTERS else place_of(record.value)

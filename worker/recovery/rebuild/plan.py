@@ -31,6 +31,9 @@ _ORDER: Final = (
 )
 _MADE_FIRST: Final = (Topic.COMMANDS, Topic.HORIZONS)
 
+LOOK_MS_MAX: Final = 5
+"""How long the broker waits for more where a lane's last command or horizon is looked for: there is nothing to come."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -107,7 +110,7 @@ async def make_plan(
         begun = await ground.under_way(connection)
     names = {topic: str(getattr(settings.topics, topic.name.lower())) for topic in (*_ORDER, *_MADE_FIRST)}
     order = [topic for topic in _ORDER if not (from_state and topic in EVENTS)]
-    async with clients.administering(settings.kafka) as admin, open_reader(settings.kafka) as logs:
+    async with clients.administering(settings.kafka) as admin, open_reader(settings.kafka, wait_ms=LOOK_MS_MAX) as logs:
         present = await present_partitions(admin)
         _check_present(names, present, from_state=from_state)
         lanes, told = await counts.lanes_and_counts(settings, logs, partitions, present[settings.topics.commands])

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from worker.broker import clients
@@ -15,11 +15,14 @@ from worker.settings import Settings
 from worker.wire.horizons import Horizon, LaneCounts, horizon_key, read_counts, read_horizon
 from worker.wire.outgoing import Topic
 from worker.wire.partitions import partition_of_key
+from worker.wire.records import PlainRecord
 
 RECORDS_AT_ONCE: Final = 2_000
 _SLICE: Final = 200
 _POLL_MS: Final = 5
 """Short: where a partition ends with the marker of a transaction nothing comes that could be waited for."""
+_WAIT_MS_MAX: Final = 20
+"""So long the broker waits for more at the end of a partition, and with it whoever goes on to the next one."""
 _FETCH_BYTES_MAX: Final = 2 * 1024 * 1024
 
 
@@ -43,7 +46,7 @@ class Page:
     """Records of a partition, and how far it is read with them."""
 
     unit: Unit
-    records: Sequence[ConsumerRecord]
+    records: Sequence[PlainRecord]
     position: int
 
 
@@ -63,13 +66,17 @@ class Published:
 def consumer(settings: Settings) -> AIOKafkaConsumer:
     """A consumer of one partition at a time, that fetches little ahead. Not started."""
     return clients.consumer(
-        settings.kafka, fetch_max_bytes=_FETCH_BYTES_MAX, max_partition_fetch_bytes=_FETCH_BYTES_MAX
+        settings.kafka,
+        is_plain=True,
+        fetch_max_wait_ms=_WAIT_MS_MAX,
+        fetch_max_bytes=_FETCH_BYTES_MAX,
+        max_partition_fetch_bytes=_FETCH_BYTES_MAX,
     )
 
 
 async def read_partition(
     reader: AIOKafkaConsumer, unit: Unit, first: int, *, records_max: int = RECORDS_AT_ONCE
-) -> AsyncGenerator[tuple[Sequence[ConsumerRecord], int], None]:
+) -> AsyncGenerator[tuple[Sequence[PlainRecord], int], None]:
     """The committed records of a partition from an offset on, and how far it is read with them."""
     reader.assign([unit.log])
     reader.seek(unit.log, max(first, unit.start))
@@ -92,10 +99,10 @@ async def read_all(
             yield Page(unit, records, position)
 
 
-async def _take(reader: AIOKafkaConsumer, log: TopicPartition, records_max: int) -> dict[Any, list[ConsumerRecord]]:
+async def _take(reader: AIOKafkaConsumer, log: TopicPartition, records_max: int) -> dict[Any, list[PlainRecord]]:
     """What comes next; what the topic has let go of meanwhile, since its time was over, is passed by."""
     try:
-        taken: dict[Any, list[ConsumerRecord]] = await reader.getmany(log, timeout_ms=_POLL_MS, max_records=records_max)
+        taken: dict[Any, list[PlainRecord]] = await reader.getmany(log, timeout_ms=_POLL_MS, max_records=records_max)
     except OffsetOutOfRangeError:
         start = (await reader.beginning_offsets([log]))[log]
         if start <= await reader.position(log):
@@ -133,7 +140,7 @@ class Commands:
         self._units = units
         self._bytes_max = bytes_max
         self._positions: dict[int, int] = {}
-        self._left: dict[int, Sequence[ConsumerRecord]] = {}
+        self._left: dict[int, Sequence[PlainRecord]] = {}
         self._read_last: int | None = None
 
     async def hashes(self, lane: int, offsets: Collection[int]) -> dict[int, bytes]:
@@ -156,7 +163,7 @@ class Commands:
         return found
 
     async def _find(
-        self, lane: int, records: Sequence[ConsumerRecord], wanted: Collection[int], found: dict[int, bytes]
+        self, lane: int, records: Sequence[PlainRecord], wanted: Collection[int], found: dict[int, bytes]
     ) -> None:
         """Take what is wanted, and keep what lies behind all of that for the next time."""
         last = max(wanted)

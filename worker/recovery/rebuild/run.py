@@ -1,11 +1,13 @@
 """A database from the topics alone: what was planned is done piece by piece, and resumed when killed.
 
-Subjects live in one partition each, so partitions are folded one after the other, and within each everything that is
-over is written at once. A piece is one transaction, which also notes how far the partition was read. At the end, in one
-transaction more, the rules that were put aside are put back, and the lanes stand where the topics say.
+Subjects live in one partition each, so the partitions of a topic are folded one after the other, and within each
+everything that is over is written at once. A piece is one transaction, which also notes how far its partition is read.
+Events and all the rest are two streams that go on side by side, each over a connection of its own: while the database
+writes for one, the other is folded. At the end, in one transaction more, the rules that were put aside are put back,
+and the lanes stand where the topics say.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,13 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.broker.log import LogReader, open_reader
 from worker.domain.book import Book
+from worker.folding.stretch import EVENTS
 from worker.ops.retention import ids_remembered
-from worker.recovery.ahead import ahead, rarely_collecting
+from worker.recovery.ahead import ahead, rarely_collecting, side_by_side
 from worker.recovery.progress import Bar, Pace
 from worker.recovery.rebuild import counts, ground
 from worker.recovery.rebuild.ground import Reached
 from worker.recovery.rebuild.loading import Loading, Tally, Whole
-from worker.recovery.rebuild.plan import Plan
+from worker.recovery.rebuild.plan import LOOK_MS_MAX, Plan
 from worker.recovery.rebuild.reading import RECORDS_AT_ONCE, Commands, Page, Unit, consumer, read_all, read_partition
 from worker.recovery.rebuild.standing import stand
 from worker.recovery.rebuild.states import States, newest
@@ -30,15 +33,14 @@ from worker.store import notices
 from worker.wire.outgoing import Topic
 
 PIECE_RECORDS: Final = 200_000
-"""How much is read again at the most when a run was killed."""
+"""How much of a stream is read again at the most when a run was killed."""
 
-SUBJECTS_MAX: Final = 60_000
-"""So many accounts or projects are kept in memory; the others are looked up again when something happens to them."""
+SUBJECTS_MAX: Final = 30_000
+"""So many accounts or projects a stream keeps in memory; the others are looked up when something happens to them."""
 
-PAGES_AHEAD: Final = 3
-"""So many pages are fetched while what came before is loaded."""
+PAGES_AHEAD: Final = 2
+"""So many pages of a stream are fetched while what came before is loaded."""
 
-_HASTY = (text("SET synchronous_commit = off"), text("SET maintenance_work_mem = '256MB'"))
 _BEGIN = text("SELECT 1")  # only a statement begins a transaction, and rows are copied within one
 _ANALYZE = text("ANALYZE accounts, holds, phases, projects, bindings")
 
@@ -46,30 +48,49 @@ _ANALYZE = text("ANALYZE accounts, holds, phases, projects, bindings")
 async def rebuild(settings: Settings, engine: AsyncEngine, plan: Plan, bar: Bar, rate: float | None) -> Tally:
     """Carry a plan out. Raises what the database says when the topics break one of its rules."""
     tally, pace = Tally(), Pace(rate)
-    async with engine.connect() as connection:
-        for statement in _HASTY:
-            await connection.execute(statement)
-        await connection.commit()
-        if plan.begun is None:
-            await ground.begin(connection, plan.installation, plan.partitions, plan.identity)
-            for lane in plan.lanes:
-                await ground.make_room(connection, lane.partition, lane.horizon.offset)
-            await connection.commit()
-        with rarely_collecting():
-            async with consumer(settings) as reader, consumer(settings) as commands, consumer(settings) as states:
-                parts = [(unit, first) for unit in plan.units if (first := plan.first_of(unit)) < unit.end]
-                source = read_all(reader, parts, pace.page(RECORDS_AT_ONCE))
-                async with ahead(source, PAGES_AHEAD) as pages:
-                    await _Run(settings, plan, connection, commands, states, tally, bar, pace).load(pages)
-        bar.say("putting back the rules")
-        async with open_reader(settings.kafka) as logs:
-            await _finish(connection, logs, settings, plan)
+    if plan.begun is None:
+        await _begin(engine, plan)
+    with rarely_collecting():
+        left = [(unit, first) for unit in plan.units if (first := plan.first_of(unit)) < unit.end]
+        events = [part for part in left if part[0].topic in EVENTS]  # about half the work: no row is written by both
+        rest = [part for part in left if part[0].topic not in EVENTS]
+        streams = [parts for parts in (events, rest) if parts]
+        await side_by_side(_load(settings, engine, plan, parts, tally, bar, pace) for parts in streams)
+    bar.say("putting back the rules")
+    async with engine.connect() as connection, open_reader(settings.kafka, wait_ms=LOOK_MS_MAX) as logs:
+        await ground.write_hastily(connection)
+        await _finish(connection, logs, settings, plan)
         await connection.commit()
     return tally
 
 
+async def _begin(engine: AsyncEngine, plan: Plan) -> None:
+    async with engine.begin() as connection:
+        await ground.begin(connection, plan.installation, plan.partitions, plan.identity)
+        for lane in plan.lanes:
+            await ground.make_room(connection, lane.partition, lane.horizon.offset)
+
+
+async def _load(
+    settings: Settings,
+    engine: AsyncEngine,
+    plan: Plan,
+    parts: Sequence[tuple[Unit, int]],
+    tally: Tally,
+    bar: Bar,
+    pace: Pace,
+) -> None:
+    """These partitions, each from an offset on, over a connection of their own."""
+    async with engine.connect() as connection:
+        await ground.write_hastily(connection)
+        async with consumer(settings) as reader, consumer(settings) as commands, consumer(settings) as states:
+            source = read_all(reader, parts, pace.page(RECORDS_AT_ONCE))
+            async with ahead(source, PAGES_AHEAD) as pages:
+                await _Stream(settings, plan, connection, commands, states, tally, bar, pace).load(pages)
+
+
 @dataclass(slots=True)
-class _Run:
+class _Stream:
     """Partitions on their way into the database, one after the other."""
 
     settings: Settings
@@ -147,6 +168,7 @@ async def _finish(connection: AsyncConnection, logs: LogReader, settings: Settin
     await ground.remove_records(connection)
     await ground.put_back(connection)
     await connection.execute(_ANALYZE)
+    await ground.go_by_key(connection)
     rules = settings.rules.as_rules()
     for lane in plan.lanes:
         await notices.settle(connection, plan.installation, rules, lane.partition)
