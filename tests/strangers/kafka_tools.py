@@ -24,14 +24,35 @@ CLASSES = {
     "kafka-console-consumer.sh": "org.apache.kafka.tools.consumer.ConsoleConsumer",
     "kafka-console-producer.sh": "org.apache.kafka.tools.ConsoleProducer",
 }
+LOGGING = """\
+rootLogger.level = warn
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = [%d] %p %m (%c)%n
+"""
+"""As the archive's own `tools-log4j2.yaml` has it. Without it errors go where the records go."""
+OF_THE_MACHINE = [
+    "-Xmx256m",
+    "-XX:AOTMode=off",
+    "-XX:+DisplayVMOutputToStderr",
+    "-Xlog:disable",
+    "-Xlog:all=error:stderr",
+]
+"""Java has learnt how Kafka starts, with another class path than this one; it would say so among the records."""
 
 
 def install(programs: Path) -> None:
-    """Put the tools into a folder."""
+    """Put the tools into a folder. What they print is records alone; all else goes to stderr."""
+    logging = programs / "tools-log4j2.properties"
+    logging.write_text(LOGGING)
+    options = [*OF_THE_MACHINE, f"-Dlog4j2.configurationFile={logging}"]
     class_path = [*(_fetched(artifact, digest) for artifact, digest in TOOLS.items()), *jars.ensure(silent)]
     for name, main in CLASSES.items():
         tool = programs / name
-        tool.write_text(f'#!/bin/sh\nexec {shlex.join(java.command(class_path, ["-Xmx256m"], main))} "$@"\n')
+        tool.write_text(f'#!/bin/sh\nexec {shlex.join(java.command(class_path, options, main))} "$@"\n')
         tool.chmod(0o755)
 
 

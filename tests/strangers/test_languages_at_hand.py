@@ -11,6 +11,8 @@ from tests.strangers.scene import END, ORGANIZATIONS, Scene, scene
 from tests.strangers.seeing import check_answers, check_lines
 from tests.system.stacks import Addresses
 
+pytestmark = pytest.mark.timeout(300)
+
 TOOLS = "Kafka's own console tools"
 
 

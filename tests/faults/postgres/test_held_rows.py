@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from tests.faults.postgres.scenario import decided, faults, says_no_until_then, says_why
 from tests.faults.postgres.servers import ask
@@ -22,17 +23,31 @@ ROWS = {
     "of the lane": f"SELECT 1 FROM lanes WHERE partition = {LANE} FOR UPDATE",  # noqa: S608 - of our own making
     "of its accounts": f"SELECT 1 FROM accounts WHERE lane = {LANE} FOR UPDATE",  # noqa: S608
 }
+FIRST_OF_A_BATCH = "LOCK TABLE lanes IN SHARE ROW EXCLUSIVE MODE"
+"""Every batch begins with its lane: whoever has this table has all others without anybody in between."""
 MIGRATIONS = {
     "adds columns": [
         f"ALTER TABLE {table} ADD COLUMN later text"
         for table in ("lanes", "accounts", "projects", "bindings", "inbox", "journal")
     ],
     "changes the types of columns": [
-        "ALTER TABLE accounts ALTER COLUMN display_name TYPE varchar(200)",
         "ALTER TABLE lanes ALTER COLUMN stopped TYPE varchar(2000)",
+        "ALTER TABLE accounts ALTER COLUMN display_name TYPE varchar(200)",
     ],
-    "makes an index": ["CREATE INDEX later ON bindings (account)", "CREATE INDEX later_too ON accounts (currency)"],
+    "makes an index": [
+        FIRST_OF_A_BATCH,
+        "CREATE INDEX later ON bindings (account)",
+        "CREATE INDEX later_too ON accounts (currency)",
+    ],
 }
+PATIENT = {"DATABASE__COMMAND_TIMEOUT_SECONDS": "20"}
+AGAINST_THE_ORDER = MIGRATIONS["adds columns"][1::-1]
+WAIT_FOR_IT = (
+    "SELECT every(waitstart < clock_timestamp() - make_interval(secs => :least)) FROM pg_locks WHERE NOT granted"
+)
+DEADLOCK = "40P01"
+DEADLOCK_SECONDS = 1
+"""After so long a wait the server looks whether it will ever end (`deadlock_timeout`)."""
 
 
 @asynccontextmanager
@@ -113,3 +128,45 @@ async def test_a_migration_that_locks_what_the_worker_needs_costs_time_and_nothi
             async with held(deployment, *MIGRATIONS[migration]):
                 await says_why(worker, WAITS, count=PARTITIONS)
             await decided(deployment, traffic.sent.total())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("waits", [0, DEADLOCK_SECONDS], ids=["a batch is ended", "the migration is ended"])
+async def test_a_migration_that_locks_against_the_order_of_batches_costs_time_and_nothing_else(
+    deployment: Deployment, runtime_url: str, waits: float
+) -> None:
+    """They wait for each other. Who looks last why he waits is ended: the migration, if the batches have looked."""
+    with deployment.worker(DATABASE__URL=runtime_url, **SHORT | PATIENT) as worker:
+        async with faults(deployment, worker, heals_in_seconds=HEAL_SECONDS) as traffic:
+            is_done = await against_the_order(deployment, waits)
+            await decided(deployment, traffic.sent.total())
+        ended = [said for said in worker.said("lane_waits") if "deadlock detected" in said["cause"]]
+    assert ended or not is_done
+
+
+async def against_the_order(deployment: Deployment, waits: float) -> bool:
+    """Take a table that batches need, have them wait for it, then take the one they have. False: that was refused."""
+    engine = create_async_engine(deployment.settings.database.url)
+    try:
+        async with engine.begin() as connection:
+            return await cross(connection, waits)
+    finally:
+        await engine.dispose()
+
+
+async def cross(connection: AsyncConnection, waits: float) -> bool:
+    """The same in a transaction."""
+    first, second = AGAINST_THE_ORDER
+    await connection.execute(text(first))
+
+    async def is_waited_for() -> bool:
+        return bool((await connection.execute(text(WAIT_FOR_IT), {"least": waits})).scalar_one())
+
+    await until(is_waited_for, "batches wait")
+    try:
+        await connection.execute(text(second))
+    except DBAPIError as error:
+        assert getattr(error.orig, "sqlstate", None) == DEADLOCK  # noqa: PT017 - it need not come
+        await connection.rollback()
+        return False
+    return True
