@@ -128,7 +128,7 @@ class Stage:
         """Have what was written before written out and vacuumed, so that a run does not pay for the one before it."""
         postgres = self.stack.postgres.url("postgres", user="postgres")
         await self.say(postgres, "CHECKPOINT")
-        while (await self.ask(postgres, _AT_WORK))[0].workers:
+        while (await self.ask(postgres, _AT_WORK))[0].workers:  # noqa: ASYNC110  only asking tells
             await asyncio.sleep(0.5)
         await asyncio.sleep(0.5)
 
