@@ -1,9 +1,12 @@
 """A Kafka with TLS: every way to come in works for every client, and whoever is not let in is told why."""
 
+import asyncio
 import json
+import time
 from pathlib import Path
 
 import pytest
+import uvloop
 from aiokafka import TopicPartition
 
 from tests.cli.conftest import Program
@@ -17,6 +20,8 @@ from worker.settings import Settings
 
 pytestmark = pytest.mark.timeout(300)
 
+TIMES = 4
+SECONDS_TO_END_MAX = 10
 WAYS = ("SCRAM-SHA-512", "PLAIN", "a certificate")
 
 
@@ -44,6 +49,25 @@ async def test_every_client_comes_in_by_every_way(way: str, place: Place) -> Non
 async def _in_a_transaction(settings: Settings) -> None:
     async with clients.producer(settings.kafka, transactional_id="test") as producer, producer.transaction():
         await producer.send(settings.topics.account_events, b"in a transaction", partition=0)
+
+
+async def test_a_client_that_ends_in_the_midst_of_a_fetch_does_not_wait_for_the_brokers_goodbye(place: Place) -> None:
+    deployment = place.deployment(place.kafka.environment(ADMIN))
+    await deployment.publish("acme", b"anything", partition=0)
+
+    async def seconds_to_end() -> float:
+        async with clients.consuming(deployment.settings.kafka) as consumer:
+            log = TopicPartition(deployment.settings.topics.commands, 0)
+            consumer.assign([log])
+            await consumer.seek_to_beginning(log)
+            assert await consumer.getmany(timeout_ms=10_000)  # and the next fetch is under way
+            begun = time.monotonic()
+        return time.monotonic() - begun
+
+    # the worker's own loop: it is the one that waits, not always
+    took = [await asyncio.to_thread(uvloop.run, seconds_to_end()) for _ in range(TIMES)]
+
+    assert max(took) < SECONDS_TO_END_MAX, took
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
-"""Cancellation that is nobody's: the library lets that of its own tasks out, and whoever waits for them is ended too.
+"""Ending clients: their tasks to the end, their connections at once, and no cancellation that is nobody's.
 
 A consumer's `stop` cancels the fetches that are under way and waits for them: when a broker has just died, the
 CancelledError of one goes through `stop` to its caller, who takes it for his own, and the connections stay open.
+
+TLS is ended by a word from either side. A broker to which it comes together with the last request answers that, and
+then says nothing more: uvloop would wait for 30 seconds, and with it whoever takes a lane over.
 """
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
+from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import KafkaError
 
@@ -15,6 +19,11 @@ T = TypeVar("T")
 
 _CANCEL_AGAIN_SECONDS: Final = 1.0
 """Python 3.11's `wait_for` loses a cancellation that comes just when what it waits for is there."""
+
+_GOODBYE_SECONDS: Final = 0.02
+"""For what is written to leave. Nothing that counts is: clients wait for their answers before they close."""
+
+_close_connection = AIOKafkaConnection.close
 
 _stopping: set["asyncio.Future[Any]"] = set()
 """Held until they are done: the loop itself holds tasks but weakly."""
@@ -70,6 +79,18 @@ async def _close(self: Fetcher) -> None:
         self._notify(waiter)
 
 
+def _hang_up(
+    self: AIOKafkaConnection, reason: CloseReason | None = None, exc: BaseException | None = None
+) -> "asyncio.Future[None] | None":
+    """As the library's own, but the broker's word that it has heard is not waited for."""
+    writer: asyncio.StreamWriter | None = self._writer
+    closed: asyncio.Future[None] | None = _close_connection(self, reason, exc)
+    if writer is not None and writer.get_extra_info("ssl_object") is not None:
+        self._loop.call_later(_GOODBYE_SECONDS, writer.transport.abort)
+    return closed
+
+
 def close_to_the_end() -> None:
-    """Let every consumer of this process end so: the client's own function is replaced."""
+    """Let every client of this process end so: two of the library's functions are replaced."""
     Fetcher.close = _close
+    AIOKafkaConnection.close = _hang_up
