@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+import yaml
 
 CHART = Path(__file__).parents[2] / "deploy" / "helm" / "billing-worker"
 HELM_SECONDS_MAX = 60

@@ -6,20 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import kubernetes_validate
 import pytest
+import yaml
 
 from deploy.helm.generate import NOT_IN_A_CHART
 from tests.deploy.definitions import DEFINITIONS
 from tests.deploy.rendering import CHART, NEEDED, RELEASE, Rendered, Resource, helm, pod_of, render, require_helm
 from worker.settings import Settings, load
 
-yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
-kubernetes = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
-
 pytestmark = pytest.mark.ops
 
 OLDEST = re.search(r">=(\d+\.\d+)", (CHART / "Chart.yaml").read_text("utf-8"))
-VERSIONS = [OLDEST[1] if OLDEST else "", ".".join(kubernetes.latest_version().split(".")[:2])]
+VERSIONS = [OLDEST[1] if OLDEST else "", ".".join(kubernetes_validate.latest_version().split(".")[:2])]
 
 PODS = ("Deployment", "Job", "Pod")
 SECURED: Resource = {
@@ -108,7 +107,7 @@ def test_every_resource_is_one_that_kubernetes_takes_to_the_letter(
         if definition := DEFINITIONS.get(resource["kind"]):
             jsonschema.validate(resource, definition)
         else:
-            kubernetes.validate(resource, version, strict=True)
+            kubernetes_validate.validate(resource, version, strict=True)
 
 
 def test_all_kinds_of_resources_are_among_what_is_checked(everything: Rendered) -> None:
