@@ -14,7 +14,7 @@ _DAY_MILLISECONDS: Final = 86_400_000
 def asyncapi() -> dict[str, Any]:
     """Describe every channel, message and operation; schemas are referred to as files beside the document."""
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": "billing-worker",
             "version": "1.0.0",

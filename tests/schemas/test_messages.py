@@ -174,7 +174,7 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
     references: list[str] = []
     json.loads(json.dumps(document), object_hook=lambda found: references.extend(found.pop("$ref", "").split()))
 
-    assert document["asyncapi"] == "3.0.0"
+    assert document["asyncapi"] == "3.1.0"
     assert len(document["channels"]) == len(document["operations"]) == len(TOPICS) == 8
     for reference in references:
         if reference.startswith("./"):
