@@ -145,10 +145,12 @@ MUTANTS = {
     ),
     "forget the inbox": Mutant(
         [
+            Patch("store/database.py", "            ids=ids,\n", ""),
             Patch(
-                "store/database.py", "        return await inbox.load(self._connection, ids)\n", "        return {}\n"
+                "store/database.py",
+                "        await books.save(self._connection, book, recorded, used, lane=partition)\n",
+                "        await books.save(self._connection, book, recorded, lane=partition)\n",
             ),
-            Patch("store/database.py", "        await inbox.append(self._connection, used)\n", ""),
         ],
         scenarios.a_publisher_that_repeats_itself,
         caught_by="E1",
@@ -177,6 +179,7 @@ MUTANTS = {
                 "    if row is None or (row.epoch, row.next_offset) != (lane.epoch, lane.next_offset):\n",
                 "    if row is None:\n",
             ),
+            Patch("store/journal.py", "_FEW: Final = 64\n", "_FEW: Final = 0\n"),
             Patch(
                 "store/journal.py",
                 "        await copy_into(connection, _table(lane), JournalRow._fields, rows)\n",

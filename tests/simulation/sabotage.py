@@ -11,10 +11,9 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from tests.simulation.postgres import Postgres
 from tests.simulation.tables import Staged
-from tests.simulation.transactions import Connection, Transaction, moved
+from tests.simulation.transactions import Connection, Transaction, answered, moved
 from worker.broker.log import LogReader
 from worker.domain.book import Key
-from worker.domain.values import Instant
 from worker.lane import batch, lane, takeover
 from worker.lane.errors import LaneStopped
 from worker.lane.needs import Incoming
@@ -23,8 +22,7 @@ from worker.lane.parts import Parts
 from worker.lane.publisher import Publisher
 from worker.lane.takeover import TakenOver
 from worker.lane.watermark import Watermark, read_watermark
-from worker.store.inbox import Remembered
-from worker.store.lanes import Lane
+from worker.store.lanes import Lane, Moved
 from worker.wire.incoming import read
 
 Sabotage = Callable[[pytest.MonkeyPatch], None]
@@ -38,19 +36,18 @@ def forget_the_fence(patch: pytest.MonkeyPatch) -> None:
 def leave_the_row_unlocked(patch: pytest.MonkeyPatch) -> None:
     """The position is compared, but its row is not locked until COMMIT."""
 
-    async def move(self: Any, lane: Lane, after: Lane) -> Instant | None:
+    async def move(self: Any, lane: Lane, after: Lane, ids: Collection[Key] = ()) -> Moved | None:
         connection, postgres = self._connection, self._connection.postgres
         self._partition = lane.partition
 
-        def run(_: object) -> Instant | None:
+        def run(_: object) -> Moved | None:
             if not postgres.stands(lane):
                 return None
             connection.session.staged.lane = moved(postgres.tables.lanes[lane.partition], after)
-            clock: Instant = postgres.world.now()
-            return clock
+            return Moved(postgres.world.now(), answered(postgres.tables, ids))
 
-        clock: Instant | None = await connection.execute("move without lock", run)
-        return clock
+        done: Moved | None = await connection.execute("move without lock", run)
+        return done
 
     patch.setattr(Transaction, "move", move)
 
@@ -59,12 +56,12 @@ def commit_the_offset_first(patch: pytest.MonkeyPatch) -> None:
     """The position is behind COMMIT before anything is decided."""
     right = Transaction.move
 
-    async def move(self: Any, lane: Lane, after: Lane) -> Instant | None:
-        clock = await right(self, lane, after)
+    async def move(self: Any, lane: Lane, after: Lane, ids: Collection[Key] = ()) -> Moved | None:
+        done = await right(self, lane, after, ids)
         staged = self._connection.session.staged
         if staged.lane is not None:
             self._connection.postgres.tables.lanes[lane.partition] = staged.lane
-        return clock
+        return done
 
     patch.setattr(Transaction, "move", move)
 
@@ -98,13 +95,15 @@ def publish_before_commit(patch: pytest.MonkeyPatch) -> None:
 def forget_the_inbox(patch: pytest.MonkeyPatch) -> None:
     """Nobody remembers which ids were used up."""
 
-    async def answers(_self: object, _ids: Collection[Key]) -> dict[Key, Remembered]:
-        return {}
+    right = Transaction.move
+
+    async def move(self: Any, lane: Lane, after: Lane, _ids: Collection[Key] = ()) -> Moved | None:
+        return await right(self, lane, after)
 
     def check(_self: Staged, _tables: object, _partition: int) -> None:
         """The constraint that would tell is gone, too."""
 
-    patch.setattr(Transaction, "answers", answers)
+    patch.setattr(Transaction, "move", move)
     patch.setattr(Staged, "check", check)
 
 

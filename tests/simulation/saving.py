@@ -28,6 +28,7 @@ def stage(
     partition: int,
     book: Book,
     recorded: Sequence[Recorded],
+    used: Sequence[InboxRow] = (),
 ) -> None:
     """Write, within the transaction, what `worker.store.database` would. Raises as the database would."""
     touched = _Touched(recorded, book)
@@ -40,20 +41,18 @@ def stage(
         if key not in touched.accounts:
             _stage_account(tables, staged, book, key, partition, is_new=False)
     _stage_bindings(tables, staged, book, recorded)
-    staged.check(tables, partition)
-    book.progressed.clear()
-    book.tombstoned.clear()
-
-
-def append(
-    tables: Tables, staged: Staged, partition: int, used: Sequence[InboxRow], outgoing: Sequence[JournalRow]
-) -> None:
-    """Add ids used up, and records that go out. Raises as the database would."""
     for row in used:
         key = (row.organization, row.command_id)
         if key in staged.inbox:
             raise violation("a_command_id_is_used_once")
         staged.inbox[key] = row
+    staged.check(tables, partition)
+    book.progressed.clear()
+    book.tombstoned.clear()
+
+
+def append(tables: Tables, staged: Staged, partition: int, outgoing: Sequence[JournalRow]) -> None:
+    """Add records that go out. Raises as the database would."""
     staged.journal += outgoing
     staged.check(tables, partition)
 

@@ -9,13 +9,14 @@ from tests.simulation import books, saving
 from tests.simulation.loop import PROCESS
 from tests.simulation.network import Link, Request
 from tests.simulation.postgres import Postgres, Session, lost
+from tests.simulation.tables import Tables
 from worker.domain.book import Book, Key, Recorded
 from worker.domain.values import Instant, Rules
 from worker.store.book import Needs
 from worker.store.due import Due
 from worker.store.inbox import InboxRow, Remembered
 from worker.store.journal import JournalRow
-from worker.store.lanes import Lane
+from worker.store.lanes import Lane, Moved
 
 
 class Connection:
@@ -62,7 +63,7 @@ class Transaction:
     def _postgres(self) -> Postgres:
         return self._connection.postgres
 
-    async def move(self, lane: Lane, after: Lane) -> Instant | None:
+    async def move(self, lane: Lane, after: Lane, ids: Collection[Key] = ()) -> Moved | None:
         """Compare-and-set under the row's lock. A row that does not match is not waited for."""
         postgres, session, partition = self._postgres, self._connection.session, lane.partition
         self._partition = partition
@@ -70,16 +71,16 @@ class Transaction:
         def run(request: Request) -> Any:
             return postgres.lock(session, partition, request, then) if postgres.stands(lane) else None
 
-        def then() -> Instant | None:
+        def then() -> Moved | None:
             if not postgres.stands(lane):
                 return None
             session.staged.lane = moved(postgres.tables.lanes[partition], after)
-            return postgres.world.now()
+            return Moved(postgres.world.now(), answered(postgres.tables, ids))
 
-        clock: Instant | None = await self._connection.execute(
+        done: Moved | None = await self._connection.execute(
             f"move {partition} of {lane.epoch} from {lane.next_offset} to {after.next_offset}", run
         )
-        return clock
+        return done
 
     async def read(self, partition: int) -> Lane | None:
         """The lane as it stands."""
@@ -115,30 +116,19 @@ class Transaction:
         )
         return due
 
-    async def answers(self, ids: Collection[Key]) -> dict[Key, Remembered]:
-        """Of these commands the ones that were answered before."""
-
-        def run(_: Request) -> dict[Key, Remembered]:
-            inbox = self._postgres.tables.inbox
-            known = [(key, inbox[key]) for key in sorted(ids) if key in inbox]
-            return {key: Remembered(row.content_hash, row.outcome, row.result) for key, row in known}
-
-        answered: dict[Key, Remembered] = await self._connection.execute("load answers", run)
-        return answered
-
-    async def save(self, partition: int, book: Book, recorded: Sequence[Recorded]) -> None:
-        """Write what changed."""
+    async def save(
+        self, partition: int, book: Book, recorded: Sequence[Recorded], used: Sequence[InboxRow] = ()
+    ) -> None:
+        """Write what changed, and the ids used up."""
         tables, staged = self._postgres.tables, self._connection.session.staged
         await self._write(
-            f"save {len(recorded)} events", lambda: saving.stage(tables, staged, partition, book, recorded)
+            f"save {len(recorded)} events", lambda: saving.stage(tables, staged, partition, book, recorded, used)
         )
 
-    async def append(self, partition: int, used: Sequence[InboxRow], outgoing: Sequence[JournalRow]) -> None:
-        """Write the ids used up, and every record that goes out."""
+    async def append(self, partition: int, outgoing: Sequence[JournalRow]) -> None:
+        """Write every record that goes out."""
         tables, staged = self._postgres.tables, self._connection.session.staged
-        await self._write(
-            f"append {len(outgoing)} records", lambda: saving.append(tables, staged, partition, used, outgoing)
-        )
+        await self._write(f"append {len(outgoing)} records", lambda: saving.append(tables, staged, partition, outgoing))
 
     async def _write(self, what: str, write: Callable[[], None]) -> None:
         def run(_: Request) -> None:
@@ -172,6 +162,12 @@ class Transaction:
         """Make it last. On an error the outcome may be unknown."""
         session = self._connection.session
         await self._connection.execute("COMMIT", lambda _: self._postgres.commit(session, self._partition))
+
+
+def answered(tables: Tables, ids: Collection[Key]) -> dict[Key, Remembered]:
+    """Of these commands the ones that were answered before."""
+    known = [(key, tables.inbox[key]) for key in sorted(ids) if key in tables.inbox]
+    return {key: Remembered(row.content_hash, row.outcome, row.result) for key, row in known}
 
 
 def moved(row: Lane, after: Lane) -> Lane:

@@ -34,6 +34,13 @@ async def test_an_id_is_used_once(connection: AsyncConnection) -> None:
     assert str(violated_rule(refused.value)).startswith("a_command_id_is_used_once")  # and the partition's number
 
 
+async def test_many_are_used_up_alike(connection: AsyncConnection) -> None:
+    await connection.execute(text("SELECT 1"))
+    await inbox.copy(connection, [row("acme", f"c{n}") for n in range(100)])
+
+    assert len(await inbox.load(connection, [("acme", f"c{n}") for n in range(50, 150)])) == 50
+
+
 async def test_nothing_is_copied_outside_a_transaction(connection: AsyncConnection) -> None:
     with pytest.raises(RuntimeError, match="within a transaction"):
-        await inbox.append(connection, [row("acme", "c1")])
+        await inbox.copy(connection, [row("acme", "c1")])

@@ -4,14 +4,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from worker.store import lanes
-from worker.store.lanes import Fingerprint, Lane, LaneUnknown
+from worker.store import inbox, lanes
+from worker.store.inbox import InboxRow, Remembered
+from worker.store.lanes import Fingerprint, Lane, LaneUnknown, Moved
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 async def move(connection: AsyncConnection, *, epoch: int = 1, expected_offset: int = 7, next_offset: int = 9) -> bool:
-    now = await lanes.move(
+    moved = await lanes.move(
         connection,
         3,
         epoch=epoch,
@@ -22,8 +23,25 @@ async def move(connection: AsyncConnection, *, epoch: int = 1, expected_offset: 
         published=7,
         horizon_offset=2,
     )
-    assert now is None or abs(now - datetime.now(UTC)) < timedelta(minutes=1)
-    return now is not None
+    assert moved is None or abs(moved.now - datetime.now(UTC)) < timedelta(minutes=1)
+    return moved is not None
+
+
+async def test_whoever_moves_a_lane_is_told_what_was_answered_before(connection: AsyncConnection) -> None:
+    lane = await lanes.take(connection, 3, first_offset=7)
+    answers = [InboxRow("acme", f"c{n}", b"hash", 3, n, NOON, "accepted", b"{}") for n in range(3)]
+    await inbox.append(connection, answers)
+    ids = [("acme", "c0"), ("acme", "c2"), ("acme", "c3"), ("globex", "c1")]
+
+    async def move_on() -> Moved | None:
+        after = {"next_offset": 9, "latest_at": NOON, "fingerprint": None, "published": 7, "horizon_offset": None}
+        return await lanes.move(connection, 3, epoch=lane.epoch, expected_offset=7, ids=ids, **after)  # type: ignore[arg-type]
+
+    moved, elsewhere = await move_on(), await move_on()
+
+    assert moved is not None
+    assert moved.answered == dict.fromkeys([("acme", "c0"), ("acme", "c2")], Remembered(b"hash", "accepted", b"{}"))
+    assert elsewhere is None
 
 
 async def test_a_lane_begins_where_it_is_told_to(connection: AsyncConnection) -> None:

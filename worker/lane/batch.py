@@ -5,7 +5,7 @@ import logging
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -14,6 +14,7 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from worker import metrics
+from worker.domain.book import Key
 from worker.domain.value import value
 from worker.domain.values import MICROSECOND, Instant
 from worker.failpoints import Failpoint, pass_by
@@ -27,7 +28,7 @@ from worker.lane.outcome import Outcome
 from worker.lane.parts import Parts
 from worker.lane.ports import Transaction
 from worker.lane.publisher import Handover
-from worker.store.lanes import Lane
+from worker.store.lanes import Lane, Moved
 from worker.wire.incoming import read
 from worker.wire.request import Unreadable
 
@@ -130,21 +131,20 @@ async def process(
     """
     began = time.perf_counter()
     lane = standing.row
-    after, moved = _after(lane, incoming), len(incoming)
+    after, count, needs = _after(lane, incoming), len(incoming), needs_of(incoming)
     async with parts.database.transaction() as transaction:
-        incoming = _cut_ahead(parts, incoming, await _move(transaction, lane, after))
-        needs = needs_of(incoming)
+        moved = await _move(transaction, lane, after, needs.ids)
+        incoming = _cut_ahead(parts, incoming, moved.now)
         book = await transaction.load(needs.book)
-        answered = await transaction.answers(needs.ids)
         outcome = Outcome(due_at=standing.due_at)
         deciding = Deciding(
-            parts.writer, book, answered, defects, parts.settings.topics.record_bytes_max, outcome=outcome
+            parts.writer, book, moved.answered, defects, parts.settings.topics.record_bytes_max, outcome=outcome
         )
         await _decide(transaction, lane.partition, incoming, deciding)
-        if outcome.decided < moved:
+        if outcome.decided < count:
             after = _after(lane, incoming[: outcome.decided])
             await transaction.correct(after)
-        await transaction.append(lane.partition, outcome.inbox, outcome.journal)
+        await transaction.append(lane.partition, outcome.journal)
         if careful:
             await transaction.check_constraints()
         await pass_by(Failpoint.BEFORE_COMMIT)
@@ -175,7 +175,7 @@ async def _decide(transaction: Transaction, lane: int, incoming: Sequence[Incomi
             due = await transaction.load_due(book, lane, at)
         deciding.decide(incoming[outcome.decided : outcome.decided + AT_ONCE_MAX], due)
         await asyncio.sleep(0)
-    await transaction.save(lane, book, outcome.recorded[saved:])
+    await transaction.save(lane, book, outcome.recorded[saved:], outcome.inbox)
 
 
 def _pieces(incoming: Sequence[Incoming]) -> list[Sequence[Incoming]]:
@@ -211,13 +211,13 @@ def _after(lane: Lane, incoming: Sequence[Incoming]) -> Lane:
     return replace(lane, next_offset=last.record.offset + 1, latest_at=last.at, fingerprint=fingerprint)
 
 
-async def _move(transaction: Transaction, lane: Lane, after: Lane) -> Instant:
-    """The first statement: compare-and-set of the position, which stays locked until COMMIT. The database's clock."""
-    now = await transaction.move(lane, after)
-    if now is None:
+async def _move(transaction: Transaction, lane: Lane, after: Lane, ids: Collection[Key]) -> Moved:
+    """The first statement: compare-and-set of the position, which stays locked until COMMIT."""
+    moved = await transaction.move(lane, after, ids)
+    if moved is None:
         current = await transaction.read(lane.partition)
         raise PositionMoved if current is not None and current.epoch == lane.epoch else Fenced
-    return now
+    return moved
 
 
 def _cut_ahead(parts: Parts, incoming: Sequence[Incoming], now: Instant) -> Sequence[Incoming]:

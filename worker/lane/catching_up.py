@@ -15,7 +15,7 @@ from worker.lane.errors import Fenced, PositionMoved
 from worker.lane.parts import Parts
 from worker.lane.ports import Transaction
 from worker.lane.watermark import Watermark
-from worker.store.lanes import Lane
+from worker.store.lanes import Lane, Moved
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +36,8 @@ async def catch_up(parts: Parts, lane: Lane, watermark: Watermark) -> tuple[Lane
             reading = read(stretch, parts.installation)
             after = _after(lane, reading, watermark)
             async with parts.database.transaction() as transaction:
-                await _move(transaction, lane, after)
-                await _save(transaction, reading)
+                moved = await _move(transaction, lane, after, reading)
+                await _save(transaction, reading, moved)
                 if stretch.last == watermark.offset:
                     await transaction.settle_notices(partition)
                     due_at = await transaction.next_due_at(partition)
@@ -60,14 +60,16 @@ def _after(lane: Lane, reading: Reading, watermark: Watermark) -> Lane:
     )
 
 
-async def _move(transaction: Transaction, lane: Lane, after: Lane) -> None:
-    if await transaction.move(lane, after) is None:
+async def _move(transaction: Transaction, lane: Lane, after: Lane, reading: Reading) -> Moved:
+    moved = await transaction.move(lane, after, reading.ids)
+    if moved is None:
         current = await transaction.read(lane.partition)
         raise PositionMoved if current is not None and current.epoch == lane.epoch else Fenced
+    return moved
 
 
-async def _save(transaction: Transaction, reading: Reading) -> None:
+async def _save(transaction: Transaction, reading: Reading, moved: Moved) -> None:
     book = await transaction.load(reading.needs)
-    recorded, used = fold_reading(reading, book, await transaction.answers(reading.ids))
-    await transaction.save(reading.stretch.lane, book, recorded)
-    await transaction.append(reading.stretch.lane, used, reading.journal)
+    recorded, used = fold_reading(reading, book, moved.answered)
+    await transaction.save(reading.stretch.lane, book, recorded, used)
+    await transaction.append(reading.stretch.lane, reading.journal)

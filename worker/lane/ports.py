@@ -17,9 +17,9 @@ from worker.folding.stretch import Stretch
 from worker.lane.publisher import Publisher
 from worker.store.book import Needs
 from worker.store.due import Due
-from worker.store.inbox import InboxRow, Remembered
+from worker.store.inbox import InboxRow
 from worker.store.journal import JournalRow
-from worker.store.lanes import Lane
+from worker.store.lanes import Lane, Moved
 
 
 class GroupOffset(NamedTuple):
@@ -32,10 +32,11 @@ class GroupOffset(NamedTuple):
 class Transaction(Protocol):
     """One transaction of a batch. Whatever is not committed when its block ends is undone."""
 
-    async def move(self, lane: Lane, after: Lane) -> Instant | None:
+    async def move(self, lane: Lane, after: Lane, ids: Collection[Key] = ()) -> Moved | None:
         """The first statement: compare-and-set of the position, locked until the end.
 
-        Returns the database's clock, or None if the lane stands elsewhere or is somebody else's.
+        Returns the database's clock, and what was answered before of the commands with these ids; None if the lane
+        stands elsewhere or is somebody else's.
         """
 
     async def read(self, partition: int) -> Lane | None:
@@ -50,14 +51,13 @@ class Transaction(Protocol):
     async def load_due(self, book: Book, partition: int, at: Instant) -> Due:
         """What is due by an instant, put into the book, whose changes were saved before."""
 
-    async def answers(self, ids: Collection[Key]) -> dict[Key, Remembered]:
-        """Of these commands the ones that were answered before."""
+    async def save(
+        self, partition: int, book: Book, recorded: Sequence[Recorded], used: Sequence[InboxRow] = ()
+    ) -> None:
+        """Write what the recorded events changed, what the book says has changed without one, and the ids used up."""
 
-    async def save(self, partition: int, book: Book, recorded: Sequence[Recorded]) -> None:
-        """Write what the recorded events changed, and what the book says has changed without one."""
-
-    async def append(self, partition: int, used: Sequence[InboxRow], outgoing: Sequence[JournalRow]) -> None:
-        """Write the ids used up, and every record that goes out."""
+    async def append(self, partition: int, outgoing: Sequence[JournalRow]) -> None:
+        """Write every record that goes out."""
 
     async def settle_notices(self, partition: int) -> None:
         """Let no account owe notices that all of its projects were given: their end is no event."""

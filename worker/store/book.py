@@ -11,7 +11,8 @@ from worker.domain.events import BindingEstablished, BindingReleased, BindingSup
 from worker.domain.moves import INTERVALS_MAX
 from worker.domain.projects import CLOSED_INTERVALS_MAX
 from worker.domain.values import Instant, Rules
-from worker.store import accounts, bindings, holds, paid, phases, projects
+from worker.store import accounts, bindings, holds, inbox, paid, phases, projects
+from worker.store.inbox import InboxRow
 
 
 @dataclass(slots=True)
@@ -55,8 +56,15 @@ async def load(connection: AsyncConnection, needs: Needs, installation: UUID, ru
     return book
 
 
-async def save(connection: AsyncConnection, book: Book, recorded: Sequence[Recorded], *, lane: int) -> None:
-    """Write what changed: one statement for all that binding does, up to five for accounts.
+async def save(
+    connection: AsyncConnection,
+    book: Book,
+    recorded: Sequence[Recorded],
+    used: Sequence[InboxRow] = (),
+    *,
+    lane: int,
+) -> None:
+    """Write what changed and which ids are `used` up: one statement for all that binding does, up to five for accounts.
 
     What changed is what the recorded events are about, and what the book says has changed without one; the book can be
     used on, and saved again with what is recorded then. `lane` is where what is new belongs. Raises StateDiverged when
@@ -80,7 +88,10 @@ async def save(connection: AsyncConnection, book: Book, recorded: Sequence[Recor
             changed=[key for key in touched.projects if key not in touched.projects_registered],
             paid=[key for key in touched.payers if key not in touched.accounts],
             lane=lane,
+            used=used,
         )
+    else:
+        await inbox.append(connection, used)
     book.progressed.clear()
     book.tombstoned.clear()
 

@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from worker.domain.book import Book, Key, Recorded
 from worker.domain.values import Instant, Rules
 from worker.store import book as books
-from worker.store import due, inbox, installation, journal, lanes, notices, rules
+from worker.store import due, installation, journal, lanes, notices, rules
 from worker.store.book import Needs
 from worker.store.due import Due
-from worker.store.inbox import InboxRow, Remembered
+from worker.store.inbox import InboxRow
 from worker.store.journal import JournalRow
-from worker.store.lanes import Lane
+from worker.store.lanes import Lane, Moved
 from worker.store.stopped import end_stopped_copies, is_lock_timeout
 
 JOURNAL_AHEAD = 100_000
@@ -33,8 +33,8 @@ class PostgresTransaction:
         self._installation = installation
         self._rules = rules_
 
-    async def move(self, lane: Lane, after: Lane) -> Instant | None:
-        """Compare-and-set of the position; returns the database's clock, None if it stands elsewhere."""
+    async def move(self, lane: Lane, after: Lane, ids: Collection[Key] = ()) -> Moved | None:
+        """Compare-and-set of the position; None if it stands elsewhere. One statement, which also asks for `ids`."""
         return await lanes.move(
             self._connection,
             lane.partition,
@@ -45,6 +45,7 @@ class PostgresTransaction:
             fingerprint=after.fingerprint,
             published=after.published,
             horizon_offset=after.horizon_offset,
+            ids=ids,
         )
 
     async def read(self, partition: int) -> Lane | None:
@@ -63,20 +64,17 @@ class PostgresTransaction:
         """What is due by an instant, put into the book: one to four statements."""
         return await due.load(self._connection, book, partition, at)
 
-    async def answers(self, ids: Collection[Key]) -> dict[Key, Remembered]:
-        """Of these commands the ones that were answered before: one statement."""
-        return await inbox.load(self._connection, ids)
-
-    async def save(self, partition: int, book: Book, recorded: Sequence[Recorded]) -> None:
-        """Write what the recorded events changed, and what the book says has changed without one.
+    async def save(
+        self, partition: int, book: Book, recorded: Sequence[Recorded], used: Sequence[InboxRow] = ()
+    ) -> None:
+        """Write what the recorded events changed, what the book says has changed without one, and ids used up.
 
         Raises StateDiverged when the database does not hold what the book was loaded from.
         """
-        await books.save(self._connection, book, recorded, lane=partition)
+        await books.save(self._connection, book, recorded, used, lane=partition)
 
-    async def append(self, partition: int, used: Sequence[InboxRow], outgoing: Sequence[JournalRow]) -> None:
-        """Write the ids used up, and every record that goes out."""
-        await inbox.append(self._connection, used)
+    async def append(self, partition: int, outgoing: Sequence[JournalRow]) -> None:
+        """Write every record that goes out."""
         await journal.append(self._connection, partition, outgoing)
 
     async def settle_notices(self, partition: int) -> None:

@@ -1,14 +1,18 @@
 """The lane's row: where it stands, and the fence that lets one owner at a time move it."""
 # ruff: noqa: S608  the parts that SQL is put together from are constants of this package
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from worker.domain.book import Key
 from worker.domain.values import Instant
+from worker.store import inbox
+from worker.store.inbox import Remembered
 
 BEFORE_ALL: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """The latest instant of a lane in which nothing has happened; no instant of a command is as early."""
@@ -29,14 +33,20 @@ _TAKE_OR_BEGIN = text(
     RETURNING {_COLUMNS}
     """
 )
+# What was answered before is asked in the same round trip, by the statement's snapshot, which may be older than the
+# wait for the row. Nothing is missed by that: ids of a lane are used up by batches of that lane alone, and whichever
+# was waited for has moved the position, so that this statement moves nothing.
 _MOVE = text(
-    """
-    UPDATE lanes
-    SET next_offset = :next_offset, latest_at = :latest_at,
-        fingerprint_offset = :fingerprint_offset, fingerprint_timestamp = :fingerprint_timestamp,
-        fingerprint_hash = :fingerprint_hash, published = :published, horizon_offset = :horizon_offset
-    WHERE partition = :partition AND epoch = :epoch AND next_offset = :expected_offset
-    RETURNING clock_timestamp()
+    f"""
+    WITH moved AS (
+        UPDATE lanes
+        SET next_offset = :next_offset, latest_at = :latest_at,
+            fingerprint_offset = :fingerprint_offset, fingerprint_timestamp = :fingerprint_timestamp,
+            fingerprint_hash = :fingerprint_hash, published = :published, horizon_offset = :horizon_offset
+        WHERE partition = :partition AND epoch = :epoch AND next_offset = :expected_offset
+        RETURNING clock_timestamp() AS now
+    )
+    SELECT moved.now, answered.* FROM moved LEFT JOIN ({inbox.ANSWERED}) AS answered ON true
     """
 )
 _CORRECT = text(
@@ -48,6 +58,13 @@ _CORRECT = text(
     """
 )
 _STOP = text("UPDATE lanes SET stopped = :reason WHERE partition = :partition AND epoch = :epoch")
+
+
+class Moved(NamedTuple):
+    """A lane has moved on: the database's clock, and what was answered before of the commands asked for."""
+
+    now: Instant
+    answered: dict[Key, Remembered]
 
 
 class LaneUnknown(LookupError):  # noqa: N818  it is the lane that is
@@ -125,12 +142,13 @@ async def move(  # noqa: PLR0913  the row's columns
     fingerprint: Fingerprint | None,
     published: int,
     horizon_offset: int | None,
-) -> Instant | None:
+    ids: Collection[Key] = (),
+) -> Moved | None:
     """Move the lane on, as the first statement of a batch, and keep it locked.
 
-    Returns the database's clock, or None if the lane stands elsewhere or is somebody else's.
+    Returns also what was answered before of these commands; None if the lane stands elsewhere or is somebody else's.
     """
-    moved = await connection.execute(
+    rows = await connection.execute(
         _MOVE,
         {
             "partition": partition,
@@ -143,10 +161,15 @@ async def move(  # noqa: PLR0913  the row's columns
             "fingerprint_hash": fingerprint.hash if fingerprint else None,
             "published": published,
             "horizon_offset": horizon_offset,
+            **inbox.asked(ids),
         },
     )
-    now: Instant | None = moved.scalar_one_or_none()
-    return now
+    now: Instant | None = None
+    found = []
+    for now, *answered in rows:  # noqa: B007  the same in each
+        if answered[0] is not None:
+            found.append(answered)
+    return Moved(now, inbox.remembered(found)) if now is not None else None
 
 
 async def correct(connection: AsyncConnection, lane: Lane) -> None:

@@ -11,9 +11,11 @@ from worker.domain.book import Book, Key
 from worker.domain.due import project_due_at
 from worker.domain.projects import CLOSED_INTERVALS_MAX, Project
 from worker.domain.values import Binding, Interval
+from worker.store import inbox
 from worker.store.bindings import CLOSED, ENDS, OPENED, Rows
 from worker.store.columns import by_column, found, unnest
 from worker.store.errors import StateDiverged
+from worker.store.inbox import InboxRow
 
 _ENDS: Final = {ended: end for end, ended in ENDS.items()}
 _KEY: Final = {"organization": "text", "project": "text"}
@@ -78,8 +80,8 @@ _COUNT = text(
     ) AS counted
     """
 )
-# All that binding changes, in one round trip. Rows are added only when all are closed that the batch closes: that is
-# what the sum in the last line waits for.
+# All that binding changes, and the ids that are used up, in one round trip. Rows are added only when all are closed
+# that the batch closes: that is what the sum in the last line waits for.
 _SAVE = text(
     f"""
     WITH registered AS (
@@ -116,7 +118,7 @@ _SAVE = text(
         ) AS prev
         WHERE (SELECT count(*) FROM closed) >= 0
         RETURNING 1
-    )
+    ), used AS ({inbox.USE})
     SELECT (SELECT count(*) FROM changed), (SELECT count(*) FROM paid), (SELECT count(*) FROM closed),
         (SELECT count(*) FROM registered), (SELECT count(*) FROM opened)
     """
@@ -147,7 +149,7 @@ async def _read(connection: AsyncConnection, keys: Collection[Key]) -> dict[Key,
     return {(row[0], row[1]): _project(row) for row in rows}
 
 
-async def save(
+async def save(  # noqa: PLR0913  one statement writes all of it
     connection: AsyncConnection,
     book: Book,
     rows: Rows,
@@ -156,8 +158,9 @@ async def save(
     changed: Collection[Key],
     paid: Collection[Key],
     lane: int,
+    used: Sequence[InboxRow] = (),
 ) -> None:
-    """Write projects new and changed, the history of their bindings, and how many projects the accounts `paid` for."""
+    """Write projects new and changed, the history of their bindings, how many projects the accounts `paid` for, ids."""
     usage = {key: book.usage_of(key) for key in paid}
     new_values = [(*_values(book, key), _project_of(book, key).registered_at, lane) for key in registered]
     parameters = {
@@ -166,6 +169,7 @@ async def save(
         **by_column(_PAID, [(*key, u.active_bindings, u.last_until) for key, u in usage.items()], prefix="paid_"),
         **by_column(CLOSED, rows.closed, prefix="closed_"),
         **by_column(OPENED, rows.opened, prefix="opened_"),
+        **inbox.used(used),
     }
     written = tuple((await connection.execute(_SAVE, parameters)).one())
     asked = (len(changed), len(paid), len(rows.closed), len(registered), len(rows.opened))

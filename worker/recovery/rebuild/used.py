@@ -47,7 +47,7 @@ async def _use(connection: AsyncConnection, rows: Sequence[InboxRow]) -> None:
     """All at once, and one by one where that shows that an id comes again."""
     try:
         async with connection.begin_nested():
-            await inbox.append(connection, rows)
+            await inbox.copy(connection, rows)
     except IntegrityError:
         await connection.execute(_USE_ANEW, [row._asdict() for row in rows])
 
