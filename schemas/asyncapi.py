@@ -1,4 +1,4 @@
-"""The topics as an AsyncAPI 3.0 document, from the side of the applications around the worker."""
+"""The topics as an AsyncAPI 3.1 document, from the side of the applications around the worker."""
 
 from typing import Any, Final
 

@@ -24,7 +24,7 @@ Idle = Annotated[float | None, typer.Option("--idle", min=0.1, help="End when no
 
 
 Type = Annotated[str | None, typer.Argument(metavar="TYPE", help="A message type, as project.bind, or an envelope.")]
-Asyncapi = Annotated[bool, typer.Option("--asyncapi", help="Print all topics as one AsyncAPI 3.0 document.")]
+Asyncapi = Annotated[bool, typer.Option("--asyncapi", help="Print all topics as one AsyncAPI 3.1 document.")]
 
 
 def watch(
