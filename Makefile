@@ -36,6 +36,7 @@ check: $(READY) ## format, lint, types, architecture, generated files, fast test
 	$(BIN)/python -m schemas.generate --check
 	$(BIN)/python -m reference --check
 	$(BIN)/python -m deploy.grafana.generate --check
+	$(BIN)/python -m deploy.helm.generate --check
 	$(BIN)/pytest -q tests/domain tests/schemas tests/wire tests/tidy tests/docs --ignore=tests/docs/test_commands.py
 
 test: check ## everything but what takes its time: the above, then every test on a real Kafka and a real PostgreSQL
@@ -44,7 +45,7 @@ test: check ## everything but what takes its time: the above, then every test on
 test-faults: $(READY) ## what takes its time: the rest of the fault matrix, mutants of the worker, drills of recovery
 	$(BIN)/pytest -m slow $(ARGS)
 
-test-ops: $(READY) ## metrics, alerts and the board in a real Prometheus (needs prometheus and promtool)
+test-ops: $(READY) ## what needs others' tools: prometheus, promtool, kcat, a JDK, Go, Node.js, @asyncapi/cli, helm
 	@{ command -v prometheus && command -v promtool; } >/dev/null || { echo "prometheus and promtool are needed: apt-get install prometheus, or the release of your system" >&2; exit 1; }
 	$(BIN)/pytest -m ops $(ARGS)
 
