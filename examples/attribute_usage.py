@@ -24,6 +24,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
+from examples.reaching import servers
 from schemas.instants import format_instant, parse_instant
 from schemas.subscriber import Answer, Gap, Nobody, NotYet, Payer, Payers, Unknown, Why
 
@@ -211,11 +212,6 @@ def save(payers: Payers, path: Path | None) -> None:
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
-
-
-def servers() -> dict[str, Any]:
-    """What every client needs to reach the brokers."""
-    return {"bootstrap_servers": os.environ.get("BILLING_KAFKA__BOOTSTRAP_SERVERS", "localhost:9092")}
 
 
 async def logs_of(names: list[str]) -> list[TopicPartition]:
