@@ -1,29 +1,42 @@
-"""Runs the migrations on a connection that was handed in, or on the database of BILLING_DATABASE__URL."""
+"""Runs the migrations on a connection that was handed in, or on the database that the settings name."""
 
 import asyncio
-import os
 from typing import Any
 
 from alembic import context
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
 
+from worker.settings import load
+from worker.store.engine import create_engine
 from worker.store.tables import metadata
 
 LOCK = 0x62696C6C696E67  # "billing"
 WAIT_SECONDS_MAX = 600
+MIGRATE_SECONDS_MAX = 3600
 LOCK_MS_MAX = 500
 """Whoever waits for a table holds up all who come after, writers too. So a migration gives up soon, and comes again."""
 TRIES_MAX = 5
 PAUSE_SECONDS = 1
-NOT_AVAILABLE = "55P03"
+IN_THE_WAY = {"55P03", "40P01"}
+"""Somebody has a table for longer than that; or waits for one of ours, while we wait for one of his (deadlock)."""
 
 
 def tell(line: str) -> None:
     on_progress = context.config.attributes.get("on_progress")
     if on_progress:
         on_progress(line)
+
+
+def note_who_is_served(connection: Connection) -> None:
+    """Write down whose releases may work on this: of all revisions since which migrations only added."""
+    (current,) = context.get_context().get_current_heads() or (None,)
+    served = []
+    for script in context.script.iterate_revisions(current, "base") if current else ():
+        served.append(script.revision)
+        if not script.module.only_adds:
+            break
+    connection.execute(text(f"COMMENT ON TABLE alembic_version IS '{' '.join(served)}'"))
 
 
 def migrate(connection: Connection) -> None:
@@ -46,9 +59,10 @@ def migrate(connection: Connection) -> None:
             try:
                 with connection.begin_nested():  # what is rolled back lets go of its locks
                     context.run_migrations()
+                    note_who_is_served(connection)
                 break
             except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) != NOT_AVAILABLE or not tries_left:
+                if getattr(error.orig, "sqlstate", None) not in IN_THE_WAY or not tries_left:
                     raise
             tell(f"a table is in use, nothing was changed: trying again, {tries_left} times more at most")
             connection.execute(text(f"SELECT pg_sleep({PAUSE_SECONDS})"))
@@ -56,8 +70,14 @@ def migrate(connection: Connection) -> None:
         tell(line)
 
 
-async def connect_and_migrate(url: str) -> None:
-    engine = create_async_engine(url)
+async def connect_and_migrate() -> None:
+    database = load().database
+    engine = create_engine(
+        database.owner_url or database.url,
+        application_name="billing-worker migrate",
+        command_seconds_max=MIGRATE_SECONDS_MAX,
+        by_key=False,
+    )
     try:
         async with engine.begin() as connection:
             await connection.run_sync(migrate)
@@ -76,4 +96,4 @@ if context.is_offline_mode():
 elif handed_in := context.config.attributes.get("connection"):
     migrate(handed_in)
 else:
-    asyncio.run(connect_and_migrate(os.environ["BILLING_DATABASE__URL"]))
+    asyncio.run(connect_and_migrate())

@@ -236,11 +236,10 @@ async def _partitions_of(settings: Settings) -> int:
 
 
 async def _check_schema(connection: AsyncConnection) -> None:
-    current = await schema.current_revision(connection)
-    if current != schema.head_revision():
-        msg = (
-            f"the database's schema is {current or 'empty'}, not {schema.head_revision()}: run `billing-worker migrate`"
-        )
+    if not await schema.goes_with(connection):
+        current = await schema.current_revision(connection)
+        advice = schema.advice_on(current)
+        msg = f"the database's schema is {current or 'empty'}, not {schema.head_revision()}: {advice}"
         raise NotReadyError(msg)
 
 

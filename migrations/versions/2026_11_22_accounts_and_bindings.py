@@ -6,6 +6,7 @@ revision = "accounts_and_bindings"
 down_revision = None
 branch_labels = None
 depends_on = None
+only_adds = False
 
 
 def is_label(column: str) -> str:

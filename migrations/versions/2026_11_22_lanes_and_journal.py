@@ -7,6 +7,7 @@ revision = "lanes_and_journal"
 down_revision = "accounts_and_bindings"
 branch_labels = None
 depends_on = None
+only_adds = False
 
 INBOX_PARTS = 8
 PIECE_OFFSETS = 500_000

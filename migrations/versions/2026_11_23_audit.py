@@ -6,6 +6,7 @@ revision = "audit"
 down_revision = "lanes_and_journal"
 branch_labels = None
 depends_on = None
+only_adds = True
 
 AUDIT = """
 CREATE TABLE audit (

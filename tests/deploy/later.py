@@ -18,6 +18,7 @@ revision = "{revision}"
 down_revision = "{head}"
 branch_labels = None
 depends_on = None
+only_adds = {only_adds}
 
 
 def upgrade() -> None:
@@ -36,11 +37,11 @@ def revisions() -> list[str]:
     return [script.revision for script in found][::-1]
 
 
-def later_migrations(folder: Path, *statements: str) -> Path:
+def later_migrations(folder: Path, *statements: str, only_adds: bool = True) -> Path:
     """The migrations of this release and one more, which says these statements."""
     migrations = folder / "migrations"
     shutil.copytree(ROOT / "migrations", migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    text = FILE.format(revision=REVISION, head=schema.head_revision(), statements=statements)
+    text = FILE.format(revision=REVISION, head=schema.head_revision(), statements=statements, only_adds=only_adds)
     (migrations / "versions" / "9999_later.py").write_text(text, "utf-8")
     config = Config()
     config.set_main_option("script_location", str(migrations))
@@ -48,9 +49,9 @@ def later_migrations(folder: Path, *statements: str) -> Path:
     return migrations
 
 
-def later_release(folder: Path, *statements: str) -> Path:
+def later_release(folder: Path, *statements: str, only_adds: bool = True) -> Path:
     """All of this release, with one migration more. Whoever starts Python in there runs it."""
     for part in ("worker", "schemas"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    later_migrations(folder, *statements)
+    later_migrations(folder, *statements, only_adds=only_adds)
     return folder

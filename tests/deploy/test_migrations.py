@@ -8,10 +8,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from tests.cli.conftest import Program
 from tests.deploy.later import REVISION, later_migrations, revisions
 from tests.deploy.writers import reader, tables, writers
 from tests.system.provision import say, url_of
@@ -24,6 +25,14 @@ GIVES_UP_SECONDS = 30
 
 NEW_COLUMN = "ALTER TABLE accounts ADD COLUMN later text"
 OF_ALL_LANES = "ALTER TABLE journal ADD COLUMN later text"
+A_WHILE = "SELECT pg_sleep(1)"
+IS_UNDERWAY = """
+    SELECT EXISTS (
+        SELECT FROM pg_locks
+        WHERE relation = CAST('accounts' AS regclass) AND mode = 'AccessExclusiveLock' AND granted
+    )
+"""
+DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
 
 @pytest.fixture
@@ -98,11 +107,15 @@ async def test_a_migration_that_cannot_have_its_lock_gives_up_changes_nothing_an
 
 
 async def test_a_migration_that_gave_up_is_repeated_once_the_reader_is_gone(database_url: str, later: None) -> None:
+    migrate = partial(Program({"BILLING_DATABASE__URL": database_url}), "migrate")
     async with reader(database_url, ["accounts"]):
-        with pytest.raises(DBAPIError, match="lock timeout"):
-            await schema.upgrade(database_url)
-    await schema.upgrade(database_url)
+        gave_up = await migrate()
+    again = await migrate()
 
+    assert gave_up.exit_code == 1
+    assert "lock timeout" in gave_up.stderr
+    assert "a transaction that has been open for long (xact_start in pg_stat_activity)" in gave_up.stderr
+    assert again.exit_code == 0
     assert await stands(database_url) == (REVISION, {"accounts", "journal"})
 
 
@@ -118,6 +131,37 @@ async def test_a_migration_waits_for_a_reader_who_leaves_soon_without_being_call
 
     assert await stands(database_url) == (REVISION, {"accounts", "journal"})
     assert told[-1] == f"applied {REVISION}: What a later release brings"
+
+
+async def test_a_migration_that_deadlocks_with_somebody_and_is_ended_for_it_comes_again(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrations = later_migrations(tmp_path, NEW_COLUMN, A_WHILE, OF_ALL_LANES)
+    monkeypatch.setattr(schema, "migrations_directory", lambda: migrations)
+    await say(database_url, f"ALTER DATABASE {make_url(database_url).database} SET deadlock_timeout = '50ms'")
+    told: list[str] = []
+
+    async with reader(database_url, ["journal"]) as crossing:
+        await crossing.execute(text("SET LOCAL deadlock_timeout = '1h'"))  # so that he is not the one who is ended
+
+        async def is_underway() -> bool:
+            return bool((await crossing.execute(text(IS_UNDERWAY))).scalar_one())
+
+        migrating = asyncio.create_task(schema.upgrade(database_url, told.append))
+        await until(is_underway, "the migration has its first table")
+        await crossing.execute(text("LOCK TABLE accounts IN ACCESS SHARE MODE"))
+        await crossing.rollback()
+        await migrating
+
+        async def was_ended() -> bool:
+            ended: int = (await crossing.execute(text(DEADLOCKS))).scalar_one()
+            await crossing.rollback()  # the next time it is counted anew
+            return ended == 1
+
+        await until(was_ended, "the server has counted a deadlock")
+
+    assert await stands(database_url) == (REVISION, {"accounts", "journal"})
+    assert [line.partition(":")[0] for line in told[:-1]] == ["a table is in use, nothing was changed"]
 
 
 async def test_the_reader_of_every_table_stops_no_migration_that_is_shipped(empty_database: str) -> None:

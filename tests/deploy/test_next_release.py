@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.later import REVISION, later_release
+from tests.deploy.later import REVISION, ROOT, later_release
 from tests.faults.course import course
 from tests.faults.lanes import own_lanes
 from tests.faults.test_rolling_restarts import end
@@ -83,17 +83,34 @@ async def test_the_next_release_waits_for_its_migration_and_works_beside_this_on
                     await end(old)
                     await goes_on(traffic)
                     await asyncio.to_thread(new.wait_ready, READY_SECONDS)
+                    with deployment.worker() as back:
+                        await until(partial(own_lanes, back), "one of this release begins again", READY_SECONDS)
+                        await goes_on(traffic)
             with deployment.worker(Around(release)):
                 await deployment.answers(HEAL_SECONDS)
         ran.sent += traffic.sent
 
 
-async def test_a_worker_of_this_release_that_begins_after_the_next_ones_migration_waits_and_says_so(
+async def test_a_worker_of_this_release_waits_where_a_later_migration_did_more_than_add_and_says_so(
     deployment: Deployment, tmp_path: Path
 ) -> None:
-    await asyncio.to_thread(migrate, deployment, later_release(tmp_path, *EXPANDS))
+    release = later_release(tmp_path, *EXPANDS, only_adds=False)
+    await asyncio.to_thread(migrate, deployment, release)
 
     with deployment.worker() as old:
-        says = partial(waits_for_the_schema, old, f"schema is {REVISION}, not {schema.head_revision()}")
+        says = partial(
+            waits_for_the_schema, old, f"schema is {REVISION}, not {schema.head_revision()}", "run that release"
+        )
         await until(says, "it waits", READY_SECONDS)
         assert not old.said("lane_runs")
+        with deployment.worker(Around(release)) as new:
+            await asyncio.to_thread(new.wait_ready, READY_SECONDS)
+
+
+async def test_migrating_with_this_release_leaves_a_later_schema_alone(deployment: Deployment, tmp_path: Path) -> None:
+    await asyncio.to_thread(migrate, deployment, later_release(tmp_path, *EXPANDS))
+
+    said = await asyncio.to_thread(migrate, deployment, ROOT)
+
+    assert "nothing to do" in said
+    assert REVISION in said

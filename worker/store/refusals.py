@@ -1,4 +1,4 @@
-"""Why a PostgreSQL does not let a client in, and what to do about it."""
+"""Why a PostgreSQL does not let a client in, or does not do what it asks, and what to do about it."""
 
 import ssl
 from typing import Final
@@ -9,6 +9,7 @@ _NAME_MISMATCH: Final = {62, 64}
 _NO_TLS = "rejected SSL upgrade"
 _ONLY_TLS = "no encryption"
 _PASSWORD = "28P01"  # noqa: S105 - an SQLSTATE
+_IN_THE_WAY = {"55P03", "40P01"}
 
 
 def advice_on(error: BaseException) -> str | None:
@@ -28,5 +29,10 @@ def advice_on(error: BaseException) -> str | None:
             return "it wants TLS, perhaps: BILLING_DATABASE__TLS=verify-full speaks it"
         case _ if getattr(cause, "sqlstate", None) == _PASSWORD:
             return "the password is in the URL, or in the file that BILLING_DATABASE__PASSWORD_FILE names"
+        case _ if getattr(cause, "sqlstate", None) in _IN_THE_WAY:
+            return (
+                "somebody else has locked what is needed: nothing was changed. Look for a transaction that has been "
+                "open for long (xact_start in pg_stat_activity), have it ended, then try again"
+            )
         case _:
             return None

@@ -59,12 +59,13 @@ async def examine(findings: Findings, connection: AsyncConnection, settings: Set
         findings.judge(name, held, None if held in wanted else lost)
     await _room(findings, connection, settings)
     current, head = await schema.current_revision(connection), schema.head_revision()
-    if current == head:
-        findings.ok("schema", f"revision {current}")
+    if await schema.goes_with(connection):
+        later = "" if current == head else f", a later release's, which serves {head} too"
+        findings.ok("schema", f"revision {current}{later}")
         await _rights(findings, connection)
         return True
-    advice = "`billing-worker migrate` brings it to this release's"
-    findings.failure("schema", f"revision {current}" if current else "no tables", f"{advice} ({head})")
+    advice = f"this release needs {head}: {schema.advice_on(current)}"
+    findings.failure("schema", f"revision {current}" if current else "no tables", advice)
     return False
 
 
