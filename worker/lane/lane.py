@@ -216,12 +216,16 @@ class Lane:
         )
 
     async def _stop(self, reason: str) -> None:
-        self.progress.set(LaneState.STOPPED, reason)
-        log.error("lane_stopped", lane=self.partition, reason=reason)
+        """Written down first: who ends the process when he hears of it has to find the reason in the lane's row.
+
+        If the process ends before that, nobody has heard of it, and the next owner finds the same.
+        """
         try:
             await self._parts.database.stop_lane(self.partition, None, reason)
         except Exception as error:  # noqa: BLE001 - it stays stopped whether or not that could be written down
             log.warning("lane_stop_not_saved", lane=self.partition, cause=cause_of(error))
+        self.progress.set(LaneState.STOPPED, reason)
+        log.error("lane_stopped", lane=self.partition, reason=reason)
 
     async def _back_off(self, attempt: int) -> None:
         seconds = min(self._limits.backoff_seconds_max, BACKOFF_SECONDS_MIN * 2**attempt)

@@ -7,7 +7,7 @@ from worker.domain.value import value
 from worker.domain.values import Instant
 from worker.lane.errors import LaneStopped
 from worker.lane.parts import Parts
-from worker.lane.ports import Reader
+from worker.lane.ports import GroupOffset, Reader
 from worker.settings import PublishingMode
 from worker.store.lanes import Lane
 from worker.wire.horizons import Horizon, LaneCounts, horizon_key, read_counts, read_horizon
@@ -37,14 +37,16 @@ async def read_watermark(parts: Parts, reader: Reader, partition: int, known: La
     """The lane's watermark, or None if it never published.
 
     The horizon record counts: it travelled in the transaction itself. The group's offset is only compared, since
-    anybody may reset it. Raises LaneStopped when what the topics tell contradicts the database.
+    anybody may reset it, and it is read first: somebody who has taken the lane meanwhile publishes on, and the horizon
+    that is read after it is never behind it. Raises LaneStopped when what the topics tell contradicts the database.
     """
+    told = await parts.topics.group_offset(partition)
     key = horizon_key(parts.settings.topics.commands, partition)
     record = await reader.newest_of_key(
         parts.names.log_of(Topic.HORIZONS, key), key, known.horizon_offset if known else None
     )
     if record is None:
-        if known is not None and (known.horizon_offset is not None or await _has_told_group(parts, partition)):
+        if known is not None and (known.horizon_offset is not None or _is_ours(parts, told)):
             msg = "the horizons topic has lost this lane's record: topics lost or made anew?"
             raise LaneStopped(msg)
         return None
@@ -56,14 +58,17 @@ async def read_watermark(parts: Parts, reader: Reader, partition: int, known: La
     declared = await _declared(parts, read_counts(record.headers))
     if known is not None and horizon.offset < known.published:
         if not _came_late(parts, horizon, record.offset, known):
-            msg = f"the topics tell of offset {horizon.offset}, but {known.published} was published: topics lost?"
+            msg = (
+                f"the topics tell of offset {horizon.offset}, but the database knows that {known.published} was "
+                "published: topics lost?"
+            )
             raise LaneStopped(msg)
         log.warning("late_horizon", lane=partition, horizon_offset=horizon.offset, published=known.published)
         return Watermark(known.published, record.offset, horizon.through, horizon.epoch, declared)
     if known is not None and _is_of_a_copy(horizon, record.offset, known):
         msg = f"the topics tell of offset {horizon.offset}, but a later horizon was published: topics lost?"
         raise LaneStopped(msg)
-    await _compare_group_offset(parts, partition, horizon)
+    await _compare_group_offset(parts, partition, horizon, told)
     return Watermark(horizon.offset, record.offset, horizon.through, horizon.epoch, declared)
 
 
@@ -120,28 +125,31 @@ def _is_of_a_copy(horizon: Horizon, offset: int, known: Lane) -> bool:
     return known.horizon_offset is not None and offset < known.horizon_offset and horizon.offset < known.next_offset
 
 
-async def _has_told_group(parts: Parts, partition: int) -> bool:
+def _is_ours(parts: Parts, told: GroupOffset) -> bool:
     """Whether this installation committed the group's offset: in the transaction of a horizon, so there was one.
 
     The row knows of a horizon only since the batch after it.
     """
-    return (await parts.topics.group_offset(partition)).metadata.startswith(f"{parts.installation}/")
+    return told.metadata.startswith(f"{parts.installation}/")
 
 
-async def _compare_group_offset(parts: Parts, partition: int, horizon: Horizon) -> None:
+async def _compare_group_offset(parts: Parts, partition: int, horizon: Horizon, told: GroupOffset) -> None:
     """An alarm when somebody moved the group's offset; by itself it decides nothing.
 
     One that this installation signed travelled in the transaction of a horizon: if that is not there any more, the
     topic of horizons is not the one that was written, and LaneStopped is raised. Where the group's offset does not
     travel in the transaction it lags behind the horizon, and tells nothing.
     """
-    if parts.settings.publishing.mode is not PublishingMode.EXACTLY_ONCE:
+    if parts.settings.publishing.mode is not PublishingMode.EXACTLY_ONCE or told.offset == horizon.offset:
         return
-    found = await parts.topics.group_offset(partition)
-    if found.offset == horizon.offset:
-        return
-    if found.offset > horizon.offset and found.metadata.startswith(f"{parts.installation}/"):
-        msg = f"the topics tell of offset {horizon.offset}, but {found.offset} was published: topics lost?"
+    if told.offset > horizon.offset and _is_ours(parts, told):
+        msg = (
+            f"the topics tell of offset {horizon.offset}, but the group's offset says that {told.offset} was "
+            "published: topics lost?"
+        )
         raise LaneStopped(msg)
+    now = await parts.topics.group_offset(partition)
+    if now.offset >= horizon.offset and _is_ours(parts, now):
+        return  # it was published on between the first look and the horizon's
     metrics.GROUP_OFFSETS_MOVED.inc()
-    log.warning("group_offset_differs", lane=partition, group_offset=found.offset, horizon_offset=horizon.offset)
+    log.warning("group_offset_differs", lane=partition, group_offset=now.offset, horizon_offset=horizon.offset)
