@@ -116,6 +116,10 @@ class Transaction:
         )
         return due
 
+    async def forget(self, ids: Collection[Key]) -> None:
+        """What was published is not folded here, so nothing is answered anew."""
+        raise NotImplementedError
+
     async def save(
         self, partition: int, book: Book, recorded: Sequence[Recorded], used: Sequence[InboxRow] = ()
     ) -> None:

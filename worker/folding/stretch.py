@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from worker.domain.book import Book, Key, Recorded
+from worker.domain.decision import Reason
 from worker.domain.values import Instant
 from worker.folding.events import fold, needs_of
 from worker.store.book import Needs
@@ -18,6 +19,9 @@ from worker.wire.published import Place, PublishedEvent, PublishedResult, at_of,
 
 HASH_UNKNOWN = b""
 """Stands in the inbox where the command itself is gone from its topic: its id counts, whatever its content was."""
+
+MAY_BE_USED: Final = frozenset({Reason.UNKNOWN_COMMAND.value, Reason.INTERNAL_ERROR.value})
+"""Answers that may have been given to an id that was used up before; they do not tell."""
 
 EVENTS = frozenset({Topic.ACCOUNT_EVENTS, Topic.BINDING_EVENTS})
 
@@ -117,6 +121,9 @@ def fold_reading(
 ) -> tuple[Sequence[Recorded], list[InboxRow]]:
     """What the stretch changes in the book, which holds its needs, and the ids that it uses up.
 
+    Some may be among those that were `answered`: their time was over, and they were used anew. Only the later answer
+    is to be given again, so the earlier one has to be forgotten.
+
     Raises SequenceGapError when the topics are not whole.
     """
     recorded = fold(book, reading.events)
@@ -127,7 +134,8 @@ def fold_reading(
     used: dict[Key, InboxRow] = {}
     for result in reading.results:
         key = (result.organization, result.command)
-        if result.uses_id and key not in answered and key not in used:
+        is_known = key in answered or key in used
+        if result.uses_id and not (is_known and result.codes & MAY_BE_USED):
             sent = reading.stretch.commands.get(result.place.offset)
             used[key] = inbox_row(result, sent.content_hash if sent else HASH_UNKNOWN)
     return recorded, list(used.values())

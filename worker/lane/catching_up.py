@@ -71,5 +71,6 @@ async def _move(transaction: Transaction, lane: Lane, after: Lane, reading: Read
 async def _save(transaction: Transaction, reading: Reading, moved: Moved) -> None:
     book = await transaction.load(reading.needs)
     recorded, used = fold_reading(reading, book, moved.answered)
+    await transaction.forget([key for row in used if (key := (row.organization, row.command_id)) in moved.answered])
     await transaction.save(reading.stretch.lane, book, recorded, used)
     await transaction.append(reading.stretch.lane, reading.journal)

@@ -51,6 +51,9 @@ class Transaction(Protocol):
     async def load_due(self, book: Book, partition: int, at: Instant) -> Due:
         """What is due by an instant, put into the book, whose changes were saved before."""
 
+    async def forget(self, ids: Collection[Key]) -> None:
+        """Forget these answers: others are appended in their place."""
+
     async def save(
         self, partition: int, book: Book, recorded: Sequence[Recorded], used: Sequence[InboxRow] = ()
     ) -> None:

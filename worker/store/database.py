@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from worker.domain.book import Book, Key, Recorded
 from worker.domain.values import Instant, Rules
 from worker.store import book as books
-from worker.store import due, installation, journal, lanes, notices, rules
+from worker.store import due, installation, journal, lanes, notices, retention, rules
 from worker.store.book import Needs
 from worker.store.due import Due
 from worker.store.inbox import InboxRow
@@ -63,6 +63,10 @@ class PostgresTransaction:
     async def load_due(self, book: Book, partition: int, at: Instant) -> Due:
         """What is due by an instant, put into the book: one to four statements."""
         return await due.load(self._connection, book, partition, at)
+
+    async def forget(self, ids: Collection[Key]) -> None:
+        """Forget these answers: what is given from now on is appended after that."""
+        await retention.forget_answers(self._connection, ids)
 
     async def save(
         self, partition: int, book: Book, recorded: Sequence[Recorded], used: Sequence[InboxRow] = ()
@@ -183,10 +187,16 @@ class PostgresDatabase:
     async def _get_ready(self, connection: AsyncConnection, lane: Lane, published: int) -> Instant | None:
         """The rules that are set hold from the position on; from where was published, if that is further.
 
+        Where none are known, those that held before are lost: then these are supposed from the position on, as a
+        rebuild supposes them, and a lane begins where its rules do.
+
         Returns when something falls due.
         """
         await self._make_room(connection, lane.partition, lane.next_offset)
-        await rules.hold_from(connection, lane.partition, max(lane.next_offset, published), self._rules)
+        offset = max(lane.next_offset, published)
+        if await rules.in_force(connection, lane.partition, offset) is None:
+            offset = lane.next_offset
+        await rules.hold_from(connection, lane.partition, offset, self._rules)
         return await due.next_at(connection, lane.partition)
 
     @staticmethod

@@ -1,11 +1,13 @@
 """What is let go of when its time is over: used ids with their answers, and pieces of the journal."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from worker.domain.book import Key
 from worker.domain.values import Instant
 from worker.store import journal, lanes
 
@@ -24,6 +26,7 @@ _FORGET = text(
     )
     """
 )
+_FORGET_ID = text("DELETE FROM inbox WHERE organization = :organization AND command_id = :command_id")
 _PIECES = text(
     """
     SELECT CAST(substring(relname FROM '_([0-9]+)$') AS bigint) AS number
@@ -40,6 +43,12 @@ async def forget_ids(connection: AsyncConnection, age: timedelta, *, most: int) 
         return 0
     await connection.execute(_BY_STRETCH)
     return (await connection.execute(_FORGET, {"before": before, "most": most})).rowcount
+
+
+async def forget_answers(connection: AsyncConnection, ids: Collection[Key]) -> None:
+    """Forget ids whose time was over when they were used anew, in the transaction that is open."""
+    if ids:
+        await connection.execute(_FORGET_ID, [{"organization": key[0], "command_id": key[1]} for key in ids])
 
 
 async def drop_journal(connection: AsyncConnection, lane: int, age: timedelta) -> int:

@@ -13,12 +13,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from worker.domain.decision import Reason
+from worker.folding.stretch import MAY_BE_USED
 from worker.store import inbox
 from worker.store.inbox import InboxRow
-
-_MAY_BE_USED: Final = frozenset({Reason.UNKNOWN_COMMAND.value, Reason.INTERNAL_ERROR.value})
-"""Answers that may have been given to an id that was used up before; they do not tell."""
 
 _KEY: Final = ("organization", "command_id")
 _REST: Final = [name for name in InboxRow._fields if name not in _KEY]
@@ -53,4 +50,4 @@ async def _use(connection: AsyncConnection, rows: Sequence[InboxRow]) -> None:
 
 
 def _may_be_used(row: InboxRow) -> bool:
-    return any(f'"code":"{code}"'.encode() in row.result for code in _MAY_BE_USED)
+    return any(f'"code":"{code}"'.encode() in row.result for code in MAY_BE_USED)
