@@ -1,6 +1,9 @@
 """Commands read again: nothing changes in the live system, and a scratch schema shows what is decided otherwise now."""
 
+import asyncio
 import json
+import os
+import sys
 from typing import Any
 
 import pytest
@@ -98,6 +101,37 @@ async def test_the_same_release_and_rules_decide_the_same_in_a_scratch_schema(de
     assert await decided.rows("SELECT * FROM lanes ORDER BY partition") == positions
     assert await group_offsets(decided) == offsets != {}
     assert await decided.rows("SELECT nspname FROM pg_namespace WHERE nspname = 'replay_scratch'") == []
+
+
+async def test_a_run_into_the_scratch_schema_that_is_killed_is_gone_on_with(decided: Deployment) -> None:
+    environment = os.environ | decided.environment
+    command_line = (sys.executable, "-m", "worker", "replay", "--scratch", "--compare", "--rate", "40")
+    killed = await asyncio.create_subprocess_exec(*command_line, env=environment, stdout=asyncio.subprocess.DEVNULL)
+
+    async def is_under_way() -> bool:
+        ((there,),) = await decided.rows("SELECT to_regclass('replay_scratch.lanes')")
+        return bool(there and await decided.rows("SELECT 1 FROM replay_scratch.lanes WHERE next_offset > 20"))
+
+    await until(is_under_way, "commands are decided anew")
+    killed.kill()
+    await killed.wait()
+    replaying = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'billing-worker replay' AND datname = "
+
+    async def is_over() -> bool:
+        return not await decided.rows(replaying + "current_database()")
+
+    await until(is_over, "the server has noticed")
+    stood = {row.partition: row.next_offset for row in await decided.rows("SELECT * FROM replay_scratch.lanes")}
+
+    done = await program(decided, "replay", "--scratch", "--compare", "--keep", "--json")
+    of_another = await program(decided, "replay", "--scratch", "--compare", "--json")
+
+    said, whole = (json.loads(each.stdout.splitlines()[-1]) for each in (done, of_another))
+    assert said["resumed"] is True
+    assert said["offsetsDecided"] == whole["offsetsDecided"] - sum(stood.values()) < whole["offsetsDecided"]
+    assert said["differences"] == whole["differences"] == {}
+    assert said["compared"] == whole["compared"] > 300
+    assert whole["resumed"] is False
 
 
 async def test_other_rules_show_as_what_they_decide_otherwise(deployment: Deployment) -> None:

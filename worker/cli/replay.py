@@ -16,7 +16,8 @@ from worker.recovery.progress import Bookmark, Pace, acting, shown
 from worker.recovery.replay.comparing import Difference, differences
 from worker.recovery.replay.live import FORGOTTEN, REMEMBERED, Live, Tally, live
 from worker.recovery.replay.scope import Scope
-from worker.recovery.replay.scratch import SCHEMA, Scratch, scratch
+from worker.recovery.replay.scratch import Scratch, scratch
+from worker.recovery.replay.under_way import SCHEMA
 from worker.settings import Settings, load
 from worker.store import audit
 
@@ -130,13 +131,16 @@ async def _decide(
         with shown(COMMAND, total=found.total, unit="offsets") as bar:
             await found.decide(bar, pace)
             decided, seconds = bar.count, bar.seconds
-        facts: dict[str, Any] = {"offsetsDecided": decided, "seconds": round(seconds, 3)}
+        is_resumed = found.passed is not None
+        facts: dict[str, Any] = {"offsetsDecided": decided, "seconds": round(seconds, 3), "resumed": is_resumed}
         kinds = Counter[str]()
         if compare:
             kinds = await _compare(found, facts, shown_max, as_json=as_json)
         if as_json:
             print_json(facts)
         else:
+            if is_resumed:
+                say("A run that was killed was gone on with.")
             say(f"{decided:,} offsets decided anew in {seconds:.1f} s: {decided / max(seconds, 1e-9):,.0f} a second")
             if compare:
                 _say_differences(facts["compared"], kinds)

@@ -10,7 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker.recovery.replay.scope import Scope
-from worker.recovery.replay.scratch import SCHEMA, Scratch
+from worker.recovery.replay.scratch import Scratch
+from worker.recovery.replay.under_way import SCHEMA
 from worker.wire.outgoing import Topic
 
 WINDOW_OFFSETS: Final = 5_000

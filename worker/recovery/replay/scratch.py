@@ -25,9 +25,11 @@ from worker.lane.publisher import TopicNames
 from worker.recovery.cutover import ground
 from worker.recovery.ground import Refused
 from worker.recovery.progress import Bar, Pace
+from worker.recovery.replay import under_way
 from worker.recovery.replay.scope import Scope, Stretch, pages, stretches_of
+from worker.recovery.replay.under_way import SCHEMA
 from worker.settings import Settings
-from worker.store import audit, installation, lanes, rules, schema
+from worker.store import audit, installation, lanes, rules
 from worker.store.database import PostgresDatabase
 from worker.store.engine import create_engine
 from worker.store.installation import Installation
@@ -35,7 +37,6 @@ from worker.store.lanes import BEFORE_ALL
 from worker.wire.partitions import partition_of
 from worker.wire.writer import Writer
 
-SCHEMA: Final = "replay_scratch"
 ROOM_MIN: Final = 50_000
 """With less room in the journal than for so many offsets, more is made."""
 
@@ -88,6 +89,8 @@ class Scratch:
     installation: Installation
     lanes: Sequence[Lane]
     cut_overs: Sequence[CutOver] = ()
+    passed: int | None = None
+    """How many of the cut-overs a run that was killed had passed, with which this one goes on; None: it begins."""
 
     @property
     def topic(self) -> str:
@@ -100,21 +103,26 @@ class Scratch:
         return sum(lane.stretch.last - lane.stretch.first for lane in self.lanes)
 
     async def decide(self, bar: Bar, pace: Pace) -> None:
-        """Decide every lane from its beginning, from one cut-over to the next."""
+        """Decide every lane from its beginning or from where it stands, from one cut-over to the next."""
         counts = Counts(self.installation.partitions or self.settings.topics.partitions, self.cut_overs)
         before: Mapping[int, int] = {}
-        for partitions, cut_over, more in zip_longest(counts.ever, counts.cut_overs, counts.ever[1:]):
+        eras = zip_longest(counts.ever, counts.cut_overs, counts.ever[1:])
+        for place, (partitions, cut_over, more) in enumerate(eras):
+            is_passed = place < (self.passed or 0)
             for lane in self.lanes:
                 number = lane.stretch.lane
                 era = lane.era(before.get(number), None if cut_over is None else cut_over.offsets.get(number, 0))
-                if era.first < era.last:
+                if is_passed:
+                    _leave_out(bar, max(0, era.last - era.first))
+                elif era.first < era.last:
                     bar.say(f"lane {number}")
                     await self._decide(lane, era, partitions, bar, pace)
             if cut_over is not None:
-                await self._move(cut_over, more)
+                if not is_passed:
+                    await self._move(cut_over, more, place + 1)
                 before = cut_over.offsets
 
-    async def _move(self, cut_over: CutOver, partitions: int) -> None:
+    async def _move(self, cut_over: CutOver, partitions: int, passed: int) -> None:
         """What the cut-over to so many partitions did to the live schema."""
         async with self.own.begin() as connection:
             rows = {row.partition: row for row in await lanes.read_all(connection)}
@@ -123,13 +131,16 @@ class Scratch:
             begins = {lane: offset for lane, offset in cut_over.offsets.items() if lane not in rows}
             latest_at = max(ground.latest_of(rows), cut_over.above or BEFORE_ALL)
             await ground.declare(connection, partitions, begins, latest_at)
+            await under_way.go_past(connection, passed)
 
     async def _decide(self, lane: Lane, era: Stretch, partitions: int, bar: Bar, pace: Pace) -> None:
         number = era.lane
         database = self._parts(lane.rules[0][1], partitions).database
         row, due_at = await database.take_lane(number, first_offset=era.first)
-        standing, room_until, reached = Standing(row, due_at), row.next_offset, era.first
-        async for page in pages(self.consumer, self.topic, era):
+        reached = min(max(era.first, row.next_offset), era.last)
+        _leave_out(bar, reached - era.first)
+        standing, room_until = Standing(row, due_at), row.next_offset
+        async for page in pages(self.consumer, self.topic, Stretch(number, reached, era.last)):
             if page[-1].offset + ROOM_MIN > room_until:
                 room_until = await database.make_room(number, standing.row.next_offset)
             for rules_, records in lane.cut(page):
@@ -153,13 +164,18 @@ class Scratch:
         )
 
 
+def _leave_out(bar: Bar, count: int) -> None:
+    """So much was decided before a run was killed."""
+    bar.aim((bar.total or 0) - count)
+
+
 @asynccontextmanager
 async def scratch(
     settings: Settings, scope: Scope, on_progress: Callable[[str], None], *, with_rules_of_now: bool, is_kept: bool
 ) -> AsyncIterator[Scratch]:
     """An empty schema beside the live one, gone in the end unless it is kept. Raises Refused.
 
-    A run that was killed has left its own behind: the next one begins with dropping it.
+    A run that was killed has left its own behind: the same run, of the same release, goes on with it; another drops it.
     """
     live = _engine(settings, settings.database.url)
     owner = _engine(settings, settings.database.owner_url or settings.database.url)
@@ -174,16 +190,21 @@ async def scratch(
                 live_schema: str = (await connection.execute(_LIVE)).scalar_one()
                 cut_overs = await audit.cut_overs(connection)
                 found = await _lanes(connection, consumer, settings, scope, declared, cut_overs, with_rules_of_now)
-            await _make(autocommit, settings, on_progress)
-            async with own.begin() as connection:
-                await connection.execute(
-                    _BE,
-                    {"id": declared.id, "topic": declared.commands_topic, "partitions": declared.partitions},
-                )
-            yield Scratch(settings, scope, live, live_schema, own, consumer, declared, found, cut_overs)
-            if not is_kept:
-                await own.dispose()
-                await autocommit.execute(text(f"DROP SCHEMA {SCHEMA} CASCADE"))
+            identity = under_way.identity_of(
+                settings, _asked(scope, declared, cut_overs, found), with_rules_of_now=with_rules_of_now
+            )
+            passed = await under_way.begun(autocommit, identity)
+            if passed is None:
+                await under_way.make(autocommit, settings, on_progress)
+                async with own.begin() as connection:
+                    await connection.execute(
+                        _BE,
+                        {"id": declared.id, "topic": declared.commands_topic, "partitions": declared.partitions},
+                    )
+                    await under_way.begin(connection, identity)
+            yield Scratch(settings, scope, live, live_schema, own, consumer, declared, found, cut_overs, passed)
+            await own.dispose()
+            await under_way.end(autocommit, is_kept=is_kept)
     finally:
         for engine in (own, owner, live):
             await engine.dispose()
@@ -201,10 +222,14 @@ def _engine(settings: Settings, url: str, search_path: str | None = None) -> Asy
     )
 
 
-async def _make(owner: AsyncConnection, settings: Settings, on_progress: Callable[[str], None]) -> None:
-    await owner.execute(text(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"))
-    await owner.execute(text(f"CREATE SCHEMA {SCHEMA}"))
-    await schema.upgrade(settings.database.owner_url or settings.database.url, on_progress, search_path=SCHEMA)
+def _asked(
+    scope: Scope, declared: Installation, cut_overs: Sequence[CutOver], found: Sequence[Lane]
+) -> Mapping[str, object]:
+    return {
+        "scope": scope.arguments(),
+        "lanes": [[lane.stretch.lane, lane.began] for lane in found],
+        "installation": [str(declared.id), declared.commands_topic, declared.partitions, len(cut_overs)],
+    }
 
 
 async def _lanes(
