@@ -1,7 +1,9 @@
 """What operators can still do once there were cut-overs: two, to numbers that send organizations to and fro."""
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,10 @@ from tests.system.provision import PARTITIONS, own_database, own_deployment
 from tests.system.settling import until
 from tests.system.stacks import Addresses
 from tests.system.traffic import traffic
+from worker.recovery.progress import Bar, Pace
+from worker.recovery.replay.comparing import differences as replay_differences
+from worker.recovery.replay.scope import Scope
+from worker.recovery.replay.scratch import scratch
 from worker.wire.partitions import partition_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -143,6 +149,37 @@ async def test_a_scratch_replay_decides_by_the_number_that_held_and_moves_who_mo
     assert (BACKWARDS, "early-1") not in reasons
 
 
+class Interrupted(Exception):  # noqa: N818 - by the test
+    pass
+
+
+class Breaking(Bar):
+    """Breaks the run off as soon as anything is decided."""
+
+    def advance(self, count: int = 1) -> None:
+        super().advance(count)
+        raise Interrupted
+
+
+async def test_a_scratch_replay_goes_on_behind_the_cut_overs_that_it_had_passed(cut: Cut) -> None:
+    settings, passed, is_over = cut.deployment.settings, [], False
+    while not is_over:
+        with suppress(Interrupted):
+            async with scratch(settings, Scope(), lambda _: None, with_rules_of_now=False, is_kept=False) as found:
+                passed.append(found.passed)
+                bar = Breaking(found.total)
+                await found.decide(bar, Pace(None))
+                compared = Counter[str]()
+                differing = [each.as_json() async for each in replay_differences(found, compared)]
+                is_over = True
+
+    assert (bar.total, bar.count) == (0, 0)
+    assert passed == [None, *sorted(each for each in passed if each is not None)]
+    assert {0, 1, 2} <= set(passed)
+    assert differing == []
+    assert compared["commands"] > 3 * len(ORGANIZATIONS)
+
+
 async def has_noted_all(deployment: Deployment) -> bool:
     return not await deployment.rows("SELECT 1 FROM lanes WHERE stopped IS NULL")
 
@@ -155,7 +192,7 @@ async def test_a_backup_from_before_a_cut_over_stops_every_lane_and_nothing_is_p
 
     with older.worker(**RULES) as worker:
         await says_why(worker, why, lanes=COUNTS[2])
-        await until(lambda: has_noted_all(older), "every lane's row says why, which comes after", SECONDS_MAX)
+        await until(lambda: has_noted_all(older), "every lane's row says why", SECONDS_MAX)
         await end(worker)
 
     shown = [json.loads(line) for line in (await program(older, "lanes", "--json")).stdout.splitlines()]
