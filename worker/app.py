@@ -28,7 +28,7 @@ from worker.lane.watchdog import Watchdog
 from worker.ops.health import Health, HealthServer
 from worker.ops.retention import Retention
 from worker.settings import Settings
-from worker.store import audit, installation, schema
+from worker.store import audit, installation, revisions
 from worker.store.database import PostgresDatabase
 from worker.store.engine import create_engine, limits
 from worker.store.refusals import advice_on
@@ -236,10 +236,10 @@ async def _partitions_of(settings: Settings) -> int:
 
 
 async def _check_schema(connection: AsyncConnection) -> None:
-    if not await schema.goes_with(connection):
-        current = await schema.current_revision(connection)
-        advice = schema.advice_on(current)
-        msg = f"the database's schema is {current or 'empty'}, not {schema.head_revision()}: {advice}"
+    if not await revisions.goes_with(connection):
+        current = await revisions.current_revision(connection)
+        advice = revisions.advice_on(current)
+        msg = f"the database's schema is {current or 'empty'}, not {revisions.head_revision()}: {advice}"
         raise NotReadyError(msg)
 
 

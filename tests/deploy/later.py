@@ -6,7 +6,7 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from worker.store import schema
+from worker.store import revisions as known
 
 ROOT = Path(__file__).parents[2]
 REVISION = "later"
@@ -41,7 +41,7 @@ def later_migrations(folder: Path, *statements: str, only_adds: bool = True) -> 
     """The migrations of this release and one more, which says these statements."""
     migrations = folder / "migrations"
     shutil.copytree(ROOT / "migrations", migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    text = FILE.format(revision=REVISION, head=schema.head_revision(), statements=statements, only_adds=only_adds)
+    text = FILE.format(revision=REVISION, head=known.head_revision(), statements=statements, only_adds=only_adds)
     (migrations / "versions" / "9999_later.py").write_text(text, "utf-8")
     config = Config()
     config.set_main_option("script_location", str(migrations))

@@ -18,6 +18,7 @@ from tests.deploy.writers import reader, tables, writers
 from tests.system.provision import say, url_of
 from tests.system.settling import until
 from tests.system.stacks import Addresses
+from worker.store import revisions as known
 from worker.store import schema
 
 GIVES_UP_SECONDS = 30
@@ -56,7 +57,7 @@ async def stands(url: str) -> tuple[str | None, set[str]]:
     engine = create_async_engine(url)
     async with engine.connect() as connection:
         found = set((await connection.execute(text(query))).scalars())
-        revision = await schema.current_revision(connection)
+        revision = await known.current_revision(connection)
     await engine.dispose()
     return revision, found
 
@@ -175,4 +176,4 @@ async def test_the_reader_of_every_table_stops_no_migration_that_is_shipped(empt
             await schema.upgrade(empty_database, to=revision)
     await engine.dispose()
 
-    assert (await stands(empty_database))[0] == schema.head_revision()
+    assert (await stands(empty_database))[0] == known.head_revision()

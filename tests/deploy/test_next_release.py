@@ -16,7 +16,7 @@ from tests.faults.test_rolling_restarts import end
 from tests.system.deployment import Around, Deployment, WorkerProcess
 from tests.system.load import Load, load
 from tests.system.settling import until
-from worker.store import schema
+from worker.store import revisions
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -61,7 +61,7 @@ async def test_the_next_release_waits_for_its_migration_and_works_beside_this_on
     deployment: Deployment, tmp_path: Path
 ) -> None:
     release = later_release(tmp_path, *EXPANDS)
-    ours = schema.head_revision()
+    ours = revisions.head_revision()
     async with course(deployment) as ran:
         with deployment.worker() as old:
             await asyncio.to_thread(old.wait_ready, READY_SECONDS)
@@ -99,7 +99,7 @@ async def test_a_worker_of_this_release_waits_where_a_later_migration_did_more_t
 
     with deployment.worker() as old:
         says = partial(
-            waits_for_the_schema, old, f"schema is {REVISION}, not {schema.head_revision()}", "run that release"
+            waits_for_the_schema, old, f"schema is {REVISION}, not {revisions.head_revision()}", "run that release"
         )
         await until(says, "it waits", READY_SECONDS)
         assert not old.said("lane_runs")

@@ -10,10 +10,10 @@ from sqlalchemy.engine import make_url
 
 from tests.system.provision import settings_of
 from worker.embedded import Postgres
-from worker.store import schema
+from worker.store import revisions
 from worker.store.engine import create_engine
 
-ROOT = Path(schema.__file__).parents[2]
+ROOT = Path(revisions.__file__).parents[2]
 
 
 async def test_it_speaks_tls_and_takes_the_password_from_its_file(
@@ -31,6 +31,6 @@ async def test_it_speaks_tls_and_takes_the_password_from_its_file(
 
     engine = create_engine(settings_of(environment).database.url)
     async with engine.connect() as connection:
-        assert await schema.current_revision(connection) == schema.head_revision()
+        assert await revisions.current_revision(connection) == revisions.head_revision()
     await engine.dispose()
     await postgres.drop_database(name)

@@ -1,14 +1,16 @@
 import asyncio
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from worker.store import installation, schema
+from worker.store import installation, revisions, schema
 from worker.store.engine import create_engine
 from worker.store.tables import metadata
 
@@ -65,11 +67,23 @@ async def test_of_two_who_migrate_at_once_one_does_it(empty_database: str) -> No
 async def test_the_revision_is_known(empty_database: str) -> None:
     engine = create_engine(empty_database)
     async with engine.connect() as connection:
-        assert await schema.current_revision(connection) is None
+        assert await revisions.current_revision(connection) is None
     await schema.upgrade(empty_database)
     async with engine.connect() as connection:
-        assert await schema.current_revision(connection) == schema.head_revision()
+        assert await revisions.current_revision(connection) == revisions.head_revision()
     await engine.dispose()
+
+
+def test_the_revisions_read_are_those_of_alembic() -> None:
+    scripts = ScriptDirectory(str(revisions.migrations_directory()))
+
+    assert revisions.known_revisions() == {each.revision: each.down_revision for each in scripts.walk_revisions()}
+    assert revisions.head_revision() == scripts.get_current_head()
+
+
+def test_a_worker_does_without_alembic() -> None:
+    script = "import sys; import worker.app, worker.cli.run; sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
 
 
 async def test_every_installation_is_another(empty_database: str, connection: AsyncConnection) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import make_url
 from worker.cli.console import print_facts, print_json, say
 from worker.cli.reach import address_of, finish, reaching_database
 from worker.settings import Database, Settings, load
-from worker.store import installation, roles, schema
+from worker.store import installation, revisions, roles, schema
 from worker.store.engine import create_engine
 
 
@@ -45,7 +45,7 @@ async def migrate(settings: Settings) -> Migrated:
                 granted_to = _runtime_role(database)
                 if granted_to is not None:
                     await roles.grant_runtime(connection, granted_to, make_url(database.url).password)
-                revision = await schema.current_revision(connection)
+                revision = await revisions.current_revision(connection)
                 identity = await installation.read(connection)
         finally:
             await engine.dispose()

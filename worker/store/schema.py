@@ -1,61 +1,20 @@
-"""The database's revision, and how to bring it to the one that this program needs.
+"""Bringing the database to the revision that this program needs.
 
-Unlike the rest of the package, `upgrade` and `downgrade` connect and commit by themselves.
+Unlike the rest of the package, this connects and commits by itself.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from worker.store.engine import create_engine
+from worker.store.revisions import known_revisions, migrations_directory
 
 _MIGRATE_SECONDS_MAX: Final = 3600.0
-_SERVED: Final = text("SELECT coalesce(obj_description(to_regclass('alembic_version'), 'pg_class'), '')")
-_PACKAGE: Final = Path(__file__).resolve().parent.parent
-
-
-def migrations_directory() -> Path:
-    """Beside the package in a checkout, inside it once installed."""
-    installed = _PACKAGE / "migrations"
-    return installed if installed.is_dir() else _PACKAGE.parent / "migrations"
-
-
-def head_revision() -> str:
-    """The revision that this program needs."""
-    head = ScriptDirectory(str(migrations_directory())).get_current_head()
-    if head is None:
-        raise LookupError(f"no migrations in {migrations_directory()}")
-    return head
-
-
-async def current_revision(connection: AsyncConnection) -> str | None:
-    """The revision that the database has; None before the first `migrate`."""
-    return await connection.run_sync(_revision)
-
-
-async def goes_with(connection: AsyncConnection) -> bool:
-    """Whether this program can work with the database: at its own revision, or at one that only added to it.
-
-    Which revisions before its own a database still serves, `migrate` writes down beside it (`migrations/env.py`).
-    """
-    head = head_revision()
-    if await current_revision(connection) == head:
-        return True
-    return head in (await connection.execute(_SERVED)).scalar_one().split()
-
-
-def advice_on(revision: str | None) -> str:
-    """What to do about a database whose revision does not go with this program."""
-    if revision is None or revision in _known():
-        return "run `billing-worker migrate`"
-    return "a later release has migrated it, and no longer serves this one: run that release"
 
 
 async def upgrade(
@@ -73,7 +32,7 @@ async def upgrade(
 
     def unless_it_is_further(config: Config) -> None:
         current = _revision(config.attributes["connection"])
-        if current is None or current in _known():
+        if current is None or current in known_revisions():
             command.upgrade(config, to)
         else:
             on_progress(f"{current} is a later release's: nothing to do")
@@ -112,10 +71,6 @@ async def _run(
             await connection.run_sync(migrate)
     finally:
         await engine.dispose()
-
-
-def _known() -> set[str]:
-    return {script.revision for script in ScriptDirectory(str(migrations_directory())).walk_revisions()}
 
 
 def _revision(connection: Connection) -> str | None:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker.ops.doctor.finding import Findings, written
 from worker.settings import Settings
-from worker.store import schema
+from worker.store import revisions
 
 VERSION_MIN: Final = 150_000
 CLOCKS_APART_SECONDS_MAX: Final = 1.0
@@ -58,13 +58,13 @@ async def examine(findings: Findings, connection: AsyncConnection, settings: Set
         lost = "what was committed may be lost, though it was published: turn it on"
         findings.judge(name, held, None if held in wanted else lost)
     await _room(findings, connection, settings)
-    current, head = await schema.current_revision(connection), schema.head_revision()
-    if await schema.goes_with(connection):
+    current, head = await revisions.current_revision(connection), revisions.head_revision()
+    if await revisions.goes_with(connection):
         later = "" if current == head else f", a later release's, which serves {head} too"
         findings.ok("schema", f"revision {current}{later}")
         await _rights(findings, connection)
         return True
-    advice = f"this release needs {head}: {schema.advice_on(current)}"
+    advice = f"this release needs {head}: {revisions.advice_on(current)}"
     findings.failure("schema", f"revision {current}" if current else "no tables", advice)
     return False
 
