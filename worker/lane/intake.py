@@ -5,12 +5,14 @@ The position is in the lane's row, so there is nothing to acknowledge; FastStrea
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import groupby
 from uuid import uuid4
 
+import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import ConsumerStoppedError, KafkaError
@@ -24,12 +26,16 @@ from worker.settings import Kafka, Settings
 from worker.wire.ticks import tick
 
 log = logging.getLogger("faststream.intake")
+story = structlog.get_logger(__name__)
 
 METADATA_AGE_MS_MAX = 10_000
 """How long new partitions, or a topic that was made anew, may go unnoticed. The library's default is five minutes."""
 
 TELL_SECONDS = 1.0
 """How long the group's offset may lag where it is not part of the publishing transaction."""
+
+JOIN_AGAIN_SECONDS = 1.0
+"""How often is tried to join a group that refuses."""
 
 HEARTBEAT_MS_MAX = 500
 """With a heartbeat a worker hears that another has left or come: until then the other's lanes stand still."""
@@ -51,6 +57,9 @@ class Intake:
         self._cannot_read = cannot_read
         self._untold: dict[TopicPartition, int] = {}
         self._telling: asyncio.Task[None] | None = None
+        self._join_again_at = 0.0
+        self.refusal: str | None = None
+        """Why the group does not have this member, for as long as it does not."""
         self._broker = KafkaBroker(
             [server.strip() for server in kafka.bootstrap_servers.split(",")],  # a string would be taken for one
             client_id=kafka.client_id,
@@ -124,6 +133,7 @@ class Intake:
         # never come back.
         with consumer._subscription.fetch_context():  # noqa: SLF001
             pass
+        self._keep_membership(consumer)
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
         for log_ in consumer.assignment() - consumer.paused():
             try:
@@ -134,6 +144,28 @@ class Intake:
                 consumer.pause(log_)
                 self._cannot_read(log_.partition, error)
         return found
+
+    def _keep_membership(self, consumer: AIOKafkaConsumer) -> None:
+        """Join anew when the heartbeats ended with an error, such as a right that was taken away, or none could begin.
+
+        The client by itself waits until somebody has heard of it, which is nobody where no lane reads; then it raises
+        the error at every poll, and never sends another heartbeat.
+        """
+        coordinator, now = consumer._coordinator, time.monotonic()  # noqa: SLF001
+        beating = coordinator._heartbeat_task  # noqa: SLF001
+        if beating is not None and not beating.done():
+            self.refusal = None
+            return
+        if now < self._join_again_at:
+            return
+        self._join_again_at = now + JOIN_AGAIN_SECONDS
+        if beating is not None:
+            coordinator.request_rejoin()
+        try:
+            coordinator.check_errors()
+        except KafkaError as error:
+            self.refusal = f"{type(error).__name__}: {error}"
+            story.warning("group_refuses", cause=self.refusal)
 
     def flow(self, partition: int) -> "PartitionFlow":
         """How a lane steers its partition."""

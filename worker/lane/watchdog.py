@@ -66,8 +66,10 @@ class Watchdog:
         return found | {number: f"cannot go on: {why}" for number, lane in lanes if (why := lane.progress.outlived)}
 
     def unready(self) -> dict[str, str]:
-        """Lanes that do not work, and why; and the topic of commands, if it is gone."""
+        """Lanes that do not work, and why; the topic of commands, if it is gone; the group, if it refuses."""
         found = {"topics": "the topic of commands is gone"} if self._intake.is_topic_gone() else {}
+        if self._intake.refusal is not None:
+            found["join"] = self._intake.refusal
         for partition, lane in sorted(self._ownership.lanes.items()):
             state, cause = lane.progress.state, lane.progress.cause or lane.progress.doubt
             if state is LaneState.RUNNING and cause is None and lane.progress.stands_still_seconds > LOOK_SECONDS:
