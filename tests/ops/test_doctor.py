@@ -1,6 +1,9 @@
 """The doctor finds what is not as it must be, says what to do, and changes nothing."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +13,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from tests.recovery.programs import program
 from tests.system.deployment import Deployment, ready_account
 from worker.broker import clients
+from worker.ops.doctor import agreement
+from worker.store import installation, lanes
+from worker.store.lanes import Lane
 
 Found = dict[str, dict[str, Any]]
 
@@ -74,6 +80,24 @@ async def test_what_differs_between_settings_topics_and_database_is_found(worked
     assert "7 partitions" not in failures["partitions"]["advice"]
     assert "because" in failures["lane 1"]["found"]
     assert found["horizons"]["grade"] == "warning"
+
+
+async def test_a_database_that_went_on_while_the_topics_were_read_is_not_taken_for_one_that_was_set_back(
+    worked: Deployment,
+) -> None:
+    async with worked.engine() as engine, engine.connect() as connection:
+        declared, present = await installation.read(connection), await lanes.read_all(connection)
+    before = [replace(lane, next_offset=0) for lane in present]
+
+    async def told(now: Sequence[Lane]) -> list[str]:
+        async def lanes_now() -> Sequence[Lane]:
+            return now
+
+        looked = await agreement.examine(worked.settings, declared, before, datetime.now(UTC), lanes_now)
+        return [finding.found for finding in looked if finding.what.startswith("lane ")]
+
+    assert await told(present) == []
+    assert any("the topics tell of offset" in found for found in await told(before))
 
 
 async def test_whatever_cannot_be_reached_is_named_with_what_to_do(worked: Deployment) -> None:

@@ -1,6 +1,6 @@
 """Whether Kafka, the database and the settings fit together: partitions, lanes, horizons, clocks, retention."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -23,8 +23,14 @@ _AHEAD_MAX: Final = timedelta(seconds=2)
 _LISTED_MAX: Final = 10
 
 
-async def examine(settings: Settings, declared: Installation, lanes: Sequence[Lane], now: datetime) -> list[Finding]:
-    """What takes both to see. `now` is the database's clock."""
+LanesNow = Callable[[], Awaitable[Sequence[Lane]]]
+"""The lanes as the database has them when it is called."""
+
+
+async def examine(
+    settings: Settings, declared: Installation, lanes: Sequence[Lane], now: datetime, lanes_now: LanesNow
+) -> list[Finding]:
+    """What takes both to see. `now` is the database's clock when `lanes` were read."""
     findings = Findings("lanes")
     _partitions(findings, settings, declared, lanes)
     for lane in lanes:
@@ -32,7 +38,7 @@ async def examine(settings: Settings, declared: Installation, lanes: Sequence[La
             advice = "docs/recovery.md, “A lane has stopped”; `billing-worker topics declare` shows what is seen"
             findings.failure(f"lane {lane.partition}", f"stopped: {lane.stopped}", advice)
     if lanes:
-        look = _logs(findings, settings, declared, lanes, now)
+        look = _logs(findings, settings, declared, lanes, now, lanes_now)
         await findings.within(LOOK_SECONDS_MAX, "horizons", look, "may this client read the topics?")
     _retention(findings, settings)
     return findings.all
@@ -58,10 +64,15 @@ def _partitions(findings: Findings, settings: Settings, declared: Installation, 
 
 
 async def _logs(
-    findings: Findings, settings: Settings, declared: Installation, lanes: Sequence[Lane], now: datetime
+    findings: Findings,
+    settings: Settings,
+    declared: Installation,
+    lanes: Sequence[Lane],
+    now: datetime,
+    lanes_now: LanesNow,
 ) -> None:
     async with open_reader(settings.kafka) as reader:
-        late, ahead = [], []
+        late, ahead, beyond = [], [], list[tuple[int, Horizon]]()
         for lane in lanes:
             if lane.stopped:
                 continue
@@ -71,10 +82,17 @@ async def _logs(
                     advice = "docs/recovery.md, “A lane has stopped”: a worker that takes the lane stops it"
                     findings.failure(f"lane {lane.partition}", "the topic of horizons has lost its record", advice)
                 continue
-            _compare(findings, lane, horizon, declared)
+            if horizon.installation != declared.id:
+                advice = "two databases share these topics: one of them is configured wrongly"
+                what = f"its horizon is of installation {horizon.installation}"
+                findings.failure(f"lane {lane.partition}", what, advice)
+            elif horizon.offset > lane.next_offset:
+                beyond.append((lane.partition, horizon))
             if now - horizon.through > _standstill(settings):
                 late.append(lane.partition)
             ahead += [lane.partition] if lane.latest_at > now + _AHEAD_MAX else []
+    if beyond:
+        _set_back(findings, beyond, await lanes_now())
     if late:
         advice = "is a worker running? /readyz and `billing-worker lanes` say what each lane waits for"
         findings.warning("horizons", f"standing still in lanes {_listed(late)}", advice)
@@ -92,14 +110,15 @@ async def _horizon(reader: LogReader, settings: Settings, lane: Lane) -> Horizon
     return read_horizon(record.value) if record is not None else None
 
 
-def _compare(findings: Findings, lane: Lane, horizon: Horizon, declared: Installation) -> None:
-    what = f"lane {lane.partition}"
-    if horizon.installation != declared.id:
-        advice = "two databases share these topics: one of them is configured wrongly"
-        findings.failure(what, f"its horizon is of installation {horizon.installation}", advice)
-    elif horizon.offset > lane.next_offset:
-        found = f"the topics tell of offset {horizon.offset}, the database of {lane.next_offset}"
-        findings.warning(what, found, "the database was set back: a worker that takes the lane brings it up to date")
+def _set_back(findings: Findings, beyond: Sequence[tuple[int, Horizon]], lanes: Sequence[Lane]) -> None:
+    """Horizons that were beyond what had been read of the database before: it may only have gone on since."""
+    reached = {lane.partition: lane.next_offset for lane in lanes}
+    for partition, horizon in beyond:
+        offset = reached.get(partition, 0)
+        if horizon.offset > offset:
+            found = f"the topics tell of offset {horizon.offset}, the database of {offset}"
+            advice = "the database was set back: a worker that takes the lane brings it up to date"
+            findings.warning(f"lane {partition}", found, advice)
 
 
 def _standstill(settings: Settings) -> timedelta:

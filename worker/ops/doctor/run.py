@@ -43,5 +43,14 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         yield finding
     if known is None or now is None:
         return
-    for finding in await agreement.examine(settings, *known, now):
+
+    async def lanes_now() -> list[Lane]:
+        engine = create_engine(settings.database.url, application_name="billing-worker doctor", connections_max=1)
+        try:
+            async with engine.connect() as connection:
+                return await lanes.read_all(connection)
+        finally:
+            await engine.dispose()
+
+    for finding in await agreement.examine(settings, *known, now, lanes_now):
         yield finding
