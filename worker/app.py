@@ -9,12 +9,11 @@ from contextlib import AsyncExitStack
 from typing import TypeVar
 
 import structlog
-from aiokafka.errors import TopicAuthorizationFailedError
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker import failpoints, metrics
-from worker.broker import clients
+from worker.broker import clients, topics
 from worker.lane.faults import cause_of, is_fault
 from worker.lane.intake import Intake
 from worker.lane.kafka import KafkaTopics
@@ -224,15 +223,15 @@ async def _patiently(attempt: Callable[[], Awaitable[T]], what: str, where: str,
 
 async def _partitions_of(settings: Settings) -> int:
     """How many partitions the command topic has now."""
+    name = settings.topics.commands
     async with clients.administering(settings.kafka) as admin:
-        (topic,) = await admin.describe_topics([settings.topics.commands])
-    if topic["error_code"] == TopicAuthorizationFailedError.errno:
-        msg = f"topic {settings.topics.commands} may not be read: `billing-worker topics plan` prints the rights"
-        raise NotReadyError(msg)
-    if topic["error_code"] != 0:
-        msg = f"topic {settings.topics.commands} is missing: `billing-worker topics apply` makes it"
-        raise NotReadyError(msg)
-    return len(topic["partitions"])
+        present = await topics.present_partitions(admin)
+        unseen = set() if name in present else await topics.hidden(admin, [name])
+    if name in unseen:
+        raise NotReadyError(f"topic {name} may not be read: `billing-worker topics plan` prints the rights")
+    if name not in present:
+        raise NotReadyError(f"topic {name} is missing: `billing-worker topics apply` makes it")
+    return present[name]
 
 
 async def _check_schema(connection: AsyncConnection) -> None:

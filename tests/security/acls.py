@@ -15,7 +15,7 @@ from worker.broker.acls import ADMIN_SETTINGS
 from worker.settings import Kafka
 
 TYPES = {"topic": 2, "group": 3, "cluster": 4, "transactional_id": 5}
-OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Delete": 6, "Alter": 7, "Describe": 8, "IdempotentWrite": 12}
+OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Delete": 6, "Alter": 7, "Describe": 8, "DescribeConfigs": 10}
 PATTERNS = {"literal": 3, "prefixed": 4}
 ANYWHERE, ALLOW = "*", 3
 

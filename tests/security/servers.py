@@ -114,6 +114,7 @@ def secured_kafka(directory: Path, authority: Authority) -> Iterator[SecuredKafk
             ),
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "super.users": f"User:broker;User:{ADMIN}",
+            "auto.create.topics.enable": "true",  # as Kafka has it by default
             "broker.session.timeout.ms": "18000",  # nobody kills it here, and a busy machine must not fence it
             **FEW_PARTITIONS,
         },

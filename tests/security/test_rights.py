@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -17,13 +18,16 @@ from aiokafka.errors import (
 from sqlalchemy.engine import make_url
 
 from tests.cli.conftest import Program
+from tests.docs.blocks import block_of
+from tests.docs.test_commands import typed
 from tests.security.acls import Acl, Rights, acls_of, changing_rights
 from tests.security.conftest import Place
-from tests.security.servers import ADMIN, PUBLISHER, SUBSCRIBER, WORKER
+from tests.security.servers import ADMIN, PASSWORDS, PUBLISHER, SUBSCRIBER, WORKER
 from tests.system.deployment import Deployment, WorkerProcess, command, ready_account
 from tests.system.settling import until
-from worker.broker import clients
+from worker.broker import clients, topics
 from worker.embedded import Postgres
+from worker.lane.intake import HEARTBEAT_MS_MAX, JOIN_AGAIN_SECONDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -212,7 +216,7 @@ async def test_a_worker_needs_each_of_its_rights_to_write(allowed: Allowed) -> N
     rights = [*allowed.acls_of(WORKER, "Write"), *allowed.acls_of(WORKER, kind="group")]
     # the rest is what the tests below take away
     read = {allowed.acl(WORKER, "Read", topic) for topic in ("commands", "horizons", *READ_AGAIN)}
-    assert set(allowed.acls_of(WORKER)) == {*rights, *read}
+    assert set(allowed.acls_of(WORKER)) == {*rights, *read, *allowed.acls_of(WORKER, "DescribeConfigs")}
     with allowed.by(WORKER).worker(**SOON) as worker:
         await ready(worker)
         for n, acl in enumerate(rights):
@@ -233,6 +237,19 @@ async def test_a_worker_cannot_go_on_without_reading_commands_and_horizons(topic
     async with allowed.rights.without(allowed.acl(WORKER, "Read", topic)):
         with allowed.by(WORKER).worker(**NO_TICKS) as worker:
             await complains(worker)
+
+
+async def test_a_worker_that_its_group_refused_for_a_while_joins_it_again(allowed: Allowed) -> None:
+    (group,) = allowed.acls_of(WORKER, kind="group")
+    with allowed.by(WORKER).worker(**SOON) as worker:
+        await ready(worker)
+        async with allowed.rights.without(group):
+            await complains(worker, of="GroupAuthorizationFailedError")
+            await asyncio.sleep(2 * JOIN_AGAIN_SECONDS + HEARTBEAT_MS_MAX / 1000)  # it has left, and tried to join
+            await complains(worker, of="GroupAuthorizationFailedError")
+        await keep_busy(allowed, 0)
+        await until(lambda: _has_answered(allowed, 2), "the worker has answered", 60)
+        await ready(worker)
 
 
 async def test_a_worker_with_an_older_database_needs_to_read_each_of_its_outputs(
@@ -260,6 +277,79 @@ async def test_a_worker_with_an_older_database_needs_to_read_each_of_its_outputs
         await allowed.rights.give(wanted[-1])
         await ready(worker)
     await postgres.drop_database(older)
+
+
+async def test_doctor_and_the_plan_see_with_the_workers_rights_all_that_they_look_at(allowed: Allowed) -> None:
+    program = Program(allowed.by(WORKER).environment)
+
+    clean = await program("doctor", "--json")
+    planned = json.loads((await program("topics", "plan", "--json")).stdout)
+
+    assert clean.exit_code == 0, clean.stdout
+    assert (planned["changes"], planned["problems"]) == (False, False)
+    for acl in allowed.acls_of(WORKER, "DescribeConfigs"):
+        async with allowed.rights.without(acl):
+            looked = await program("doctor", "--json")
+            assert looked.exit_code == 1, acl
+            assert "may not DescribeConfigs" in looked.stdout
+
+
+async def test_an_administrator_makes_the_topics_as_the_page_says(allowed: Allowed, tmp_path: Path) -> None:
+    block = block_of("docs/security.md", "Rights in Kafka", "billing-worker topics apply")
+    password = tmp_path / "admin-password"
+    password.write_text(f"{PASSWORDS[ADMIN]}\n")
+    missing = f"{allowed.topic('dead_letters')}-made"
+    environment = allowed.by(WORKER).environment | {"BILLING_TOPICS__DEAD_LETTERS": missing}
+    del environment["BILLING_KAFKA__PASSWORD"]
+
+    made = await typed(block.commands.replace("/run/secrets/admin-password", str(password)), environment, tmp_path)
+
+    assert f"{missing}: make it" in made
+    async with clients.administering(allowed.by(ADMIN).settings.kafka) as admin:
+        assert missing in await topics.present_partitions(admin)
+        await admin.delete_topics([missing])
+
+
+async def test_who_may_not_see_a_topic_is_told_so_and_not_that_there_is_none(allowed: Allowed) -> None:
+    events, results, commands = (allowed.topic(name) for name in ("account_events", "command_results", "commands"))
+    as_publisher, as_subscriber = (Program(allowed.by(user).environment) for user in (PUBLISHER, SUBSCRIBER))
+    line = ("publish", "--organization", "acme", "--type", "project.register", "--data", '{"project": "web"}')
+
+    watching = await as_publisher("watch", "--topics", "account-events", "--from-beginning", "--count", "1")
+    publishing = await as_subscriber(*line)
+    async with allowed.rights.without(allowed.acl(PUBLISHER, "Read", "command_results")):
+        waiting = await as_publisher(*line, "--wait")
+        sending = await as_publisher(*line)
+    planning = await as_publisher("topics", "plan")
+    making = await as_publisher("topics", "apply")
+    asking = Program(allowed.by(ADMIN).environment | {"BILLING_TOPICS__ACCOUNT_EVENTS": f"{events}-elsewhere"})
+    nowhere = await asking("watch", "--topics", "account-events", "--from-beginning", "--count", "1")
+
+    for refused, topic in ((watching, events), (publishing, commands), (waiting, results)):
+        assert refused.exit_code == 1
+        assert f"tells this client nothing of {topic}" in refused.stderr
+        assert "There is no topic" not in refused.stderr
+    assert sending.exit_code == 0, sending.output
+    assert "this client may not see it" in planning.stdout
+    assert making.exit_code == 1
+    assert "Topics are made by an administrator" in making.stderr
+    assert f"There is no topic {events}-elsewhere" in nowhere.stderr
+
+
+async def test_neither_a_worker_nor_a_look_makes_a_topic_that_brokers_would_make_by_themselves(
+    allowed: Allowed,
+) -> None:
+    deployment = allowed.by(ADMIN)
+    nowhere = f"{allowed.topic('commands')}-elsewhere"
+    asking = Program(deployment.environment | {"BILLING_TOPICS__COMMANDS": nowhere})
+
+    await asking("watch", "--topics", "commands", "--from-beginning", "--count", "1")
+    await asking("doctor")
+    with deployment.worker(TOPICS__COMMANDS=nowhere) as worker:
+        await complains(worker, of=f"topic {nowhere} is missing")
+
+    async with clients.administering(deployment.settings.kafka) as admin:
+        assert nowhere not in await topics.present_partitions(admin)
 
 
 async def _has_answered(allowed: Allowed, results: int) -> bool:

@@ -84,6 +84,7 @@ def _of_worker(settings: Settings, worker: str, installation: UUID | None) -> Se
     )
     found = [
         Rights(worker, ("Read", "Write"), Resource.TOPIC, every),
+        Rights(worker, ("DescribeConfigs",), Resource.TOPIC, every),  # for `doctor` and `topics plan` alone
         Rights(worker, ("Read",), Resource.GROUP, (settings.kafka.group_id,)),
     ]
     if settings.publishing.mode is PublishingMode.EXACTLY_ONCE:

@@ -1,12 +1,18 @@
 """The eight topics as they should be, how they differ from what the cluster has, and making them so."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import (
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+from aiokafka.protocol.metadata import MetadataRequest
 
 from worker.broker.clients import BATCH_BYTES_MAX
 from worker.settings import Settings
@@ -60,11 +66,13 @@ class Change:
 class Difference:
     """What has to happen to one topic. `problems` are differences that no command here may mend.
 
+    `is_hidden`: it is not to be seen by this client, so that nobody knows whether it is really missing.
     `overrides` are the settings that the topic has of its own: whoever sets one has to repeat them all.
     """
 
     plan: TopicPlan
     is_missing: bool = False
+    is_hidden: bool = False
     changes: tuple[Change, ...] = ()
     problems: tuple[str, ...] = ()
     overrides: dict[str, str] = field(default_factory=dict)
@@ -121,14 +129,26 @@ async def present_partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
     return {topic["topic"]: len(topic["partitions"]) for topic in described if topic["error_code"] == 0}
 
 
+async def hidden(admin: AIOKafkaAdminClient, names: Collection[str]) -> set[str]:
+    """Those topics that this client has no right to see, whether they are there or not."""
+    if not names:
+        return set()
+    # The library's own question for topics by name has brokers make what is missing.
+    request = MetadataRequest(sorted(names), allow_auto_topic_creation=False)
+    answer = (await admin._send_request(request)).to_object()  # noqa: SLF001 - it has no method that asks so
+    refused = TopicAuthorizationFailedError.errno
+    return {topic["topic"] for topic in answer["topics"] if topic["error_code"] == refused}
+
+
 async def compare(admin: AIOKafkaAdminClient, plans: Sequence[TopicPlan]) -> list[Difference]:
     """How the cluster differs from the plan, topic by topic."""
     partitions = await present_partitions(admin)
     settings = await _settings_of(admin, [wanted.name for wanted in plans if wanted.name in partitions])
+    unseen = await hidden(admin, [wanted.name for wanted in plans if wanted.name not in partitions])
     return [
         _difference(wanted, partitions[wanted.name], settings[wanted.name])
         if wanted.name in settings
-        else Difference(wanted, is_missing=True)
+        else Difference(wanted, is_missing=True, is_hidden=wanted.name in unseen)
         for wanted in plans
     ]
 
@@ -147,7 +167,10 @@ def _kept_for(days: int) -> dict[str, str]:
     return {"cleanup.policy": "delete", "retention.ms": str(days * _DAY_MS)}
 
 
-def _difference(wanted: TopicPlan, partitions: int, settings: dict[str, Setting]) -> Difference:
+def _difference(wanted: TopicPlan, partitions: int, settings: dict[str, Setting] | None) -> Difference:
+    """Without settings, which were not told, there is nothing to change."""
+    if settings is None:
+        return Difference(wanted, problems=("its settings are not told to this client: it may not DescribeConfigs",))
     present = {name: setting.value for name, setting in settings.items()}
     changes = [
         Change(name, present.get(name), value) for name, value in wanted.config.items() if present.get(name) != value
@@ -225,14 +248,18 @@ async def _are_led(admin: AIOKafkaAdminClient, plans: Sequence[TopicPlan]) -> bo
     )
 
 
-async def _settings_of(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, Setting]]:
+async def _settings_of(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, Setting] | None]:
+    """Of each topic; None where they are not for this client to see."""
     if not names:
         return {}
-    found: dict[str, dict[str, Setting]] = {}
+    found: dict[str, dict[str, Setting] | None] = {}
     for response in await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names]):
         for code, message, _type, topic, entries in response.resources:
             if code == UnknownTopicOrPartitionError.errno:
                 continue  # one broker has told of it, and the one that answers here has not heard of it yet
+            if code == TopicAuthorizationFailedError.errno:
+                found[topic] = None
+                continue
             _check(code, topic, message)
             found[topic] = {name: Setting(value, source == _FROM_THE_TOPIC) for name, value, _, source, *_ in entries}
     return found

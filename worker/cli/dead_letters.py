@@ -14,7 +14,7 @@ from schemas.instants import parse_instant
 from worker.broker.topics import present_partitions
 from worker.cli.console import fail, print_json, print_parts, print_table, say
 from worker.cli.dead_letters_shown import as_row, as_whole, print_letter, state_of, written
-from worker.cli.reach import admin, consumer, finish, reaching_database
+from worker.cli.reach import admin, consumer, fail_without, finish, reaching_database
 from worker.domain.values import Position
 from worker.recovery.dead_letters import DISCARD, Fate, Letter, NoLetter, fates, in_journal, in_topic, lock, parse_name
 from worker.recovery.progress import acting
@@ -117,7 +117,7 @@ async def _partitions(settings: Settings) -> int:
     async with admin(settings.kafka) as client:
         present = await present_partitions(client)
     if settings.topics.dead_letters not in present:
-        fail(f"There is no topic {settings.topics.dead_letters}: `billing-worker topics apply` makes it.")
+        await fail_without(settings.kafka, [settings.topics.dead_letters])
     return present[settings.topics.dead_letters]
 
 

@@ -1,9 +1,9 @@
 """Reaching Kafka and PostgreSQL for one command; what cannot be reached is named with its address, then it ends."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -19,7 +19,7 @@ from aiokafka.errors import (
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from worker.broker import clients
+from worker.broker import clients, topics
 from worker.broker.refusals import NotLetInError
 from worker.cli.console import fail
 from worker.settings import Kafka
@@ -114,6 +114,22 @@ async def producer(kafka: Kafka) -> AsyncIterator[AIOKafkaProducer]:
             yield client
         finally:
             await client.stop()
+
+
+async def fail_without(kafka: Kafka, names: Collection[str]) -> NoReturn:
+    """End, and say whether these topics are missing or only not for this client to see."""
+    async with admin(kafka) as client:
+        unseen = await topics.hidden(client, names)
+    if unseen:
+        fail(
+            f"Kafka at {kafka.bootstrap_servers} tells this client nothing of {', '.join(sorted(unseen))}: "
+            "they are not for it to see.\n"
+            "Somebody who may has to allow it: `billing-worker topics plan` prints how."
+        )
+    fail(
+        f"There is no topic {', '.join(sorted(names))} at {kafka.bootstrap_servers}: "
+        "`billing-worker topics apply` makes it."
+    )
 
 
 def address_of(url: str) -> str:

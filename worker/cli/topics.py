@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import typer
+from aiokafka.errors import ClusterAuthorizationFailedError, TopicAuthorizationFailedError
 from sqlalchemy.exc import SQLAlchemyError
 
 from worker.broker import topics
@@ -50,6 +51,11 @@ async def apply_topics(settings: Settings) -> list[Difference]:
             return differences
         try:
             return await topics.apply(client, differences)
+        except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError) as error:
+            fail(
+                f"Kafka at {settings.kafka.bootstrap_servers} refuses: {type(error).__name__}: {error}\n"
+                "Topics are made by an administrator: set his BILLING_KAFKA__USERNAME and password for this command."
+            )
         except TimeoutError:
             fail("The cluster took the changes and does not show them yet: look with `billing-worker topics plan`.")
 
@@ -74,7 +80,8 @@ async def _installed(settings: Settings) -> UUID | None:
 
 def _steps(difference: Difference) -> list[str]:
     if difference.is_missing:
-        return [f"make it with {difference.plan.partitions} partitions"]
+        unless = ", if it is not there: this client may not see it" if difference.is_hidden else ""
+        return [f"make it with {difference.plan.partitions} partitions{unless}"]
     return [f"{change.name} {change.present} -> {change.wanted}" for change in difference.changes]
 
 
@@ -111,6 +118,7 @@ def _as_json(difference: Difference) -> dict[str, Any]:
         "name": difference.plan.name,
         "partitions": difference.plan.partitions,
         "missing": difference.is_missing,
+        "hidden": difference.is_hidden,
         "settings": {
             change.name: {"present": change.present, "wanted": change.wanted} for change in difference.changes
         },

@@ -5,9 +5,9 @@ import sys
 import typer
 from aiokafka import TopicPartition
 
-from worker.cli.console import fail, print_parts
+from worker.cli.console import print_parts
 from worker.cli.publishing.placing import partitions_by_topic
-from worker.cli.reach import consumer, finish
+from worker.cli.reach import consumer, fail_without, finish
 from worker.cli.watching.following import End, Start, follow
 from worker.cli.watching.seen import Seen, Wanted, see
 from worker.cli.watching.words import words_of
@@ -37,7 +37,7 @@ async def _watch(
 ) -> None:
     present = await partitions_by_topic(settings)
     if missing := [topic for topic in topics if topic not in present]:
-        fail(f"There is no topic {', '.join(missing)} at {settings.kafka.bootstrap_servers}: run `topics apply`.")
+        await fail_without(settings.kafka, missing)
     logs = [TopicPartition(topic, partition) for topic in topics for partition in range(present[topic])]
     shown = 0
     async with consumer(settings.kafka) as client:

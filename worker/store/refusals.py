@@ -10,10 +10,11 @@ _NO_TLS = "rejected SSL upgrade"
 _ONLY_TLS = "no encryption"
 _PASSWORD = "28P01"  # noqa: S105 - an SQLSTATE
 _IN_THE_WAY = {"55P03", "40P01"}
+_NO_RIGHT = "42501"
 
 
 def advice_on(error: BaseException) -> str | None:
-    """What to do about an error that came of connecting; None where nothing is known."""
+    """What to do about an error that came of connecting or of preparing the database; None where nothing is known."""
     cause = getattr(error, "orig", None) or error
     cause = getattr(cause, "__cause__", None) or cause
     match cause:
@@ -29,6 +30,8 @@ def advice_on(error: BaseException) -> str | None:
             return "it wants TLS, perhaps: BILLING_DATABASE__TLS=verify-full speaks it"
         case _ if getattr(cause, "sqlstate", None) == _PASSWORD:
             return "the password is in the URL, or in the file that BILLING_DATABASE__PASSWORD_FILE names"
+        case _ if getattr(cause, "sqlstate", None) == _NO_RIGHT and "role" in str(cause):
+            return "it makes and alters the role of the workers, and needs CREATEROLE for it"
         case _ if getattr(cause, "sqlstate", None) in _IN_THE_WAY:
             return (
                 "somebody else has locked what is needed: nothing was changed. Look for a transaction that has been "

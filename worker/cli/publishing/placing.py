@@ -4,7 +4,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from worker.broker.topics import present_partitions
 from worker.cli.console import fail, say
-from worker.cli.reach import address_of, admin
+from worker.cli.reach import address_of, admin, fail_without
 from worker.settings import Settings
 from worker.store import installation
 from worker.store.engine import create_engine
@@ -20,9 +20,7 @@ async def declared_partitions(settings: Settings, present: dict[str, int]) -> in
     """Over how many partitions commands go. Without a database the settings count, and it is said."""
     topic = settings.topics.commands
     if topic not in present:
-        fail(
-            f"There is no topic {topic} at {settings.kafka.bootstrap_servers}: `billing-worker topics apply` makes it."
-        )
+        await fail_without(settings.kafka, [topic])
     declared = await _declared(settings) or settings.topics.partitions
     if declared > present[topic]:
         fail(

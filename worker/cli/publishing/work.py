@@ -15,7 +15,7 @@ from worker.cli.publishing.answers import Answer, Answers, is_refusal
 from worker.cli.publishing.batches import Batches, Complete, as_they_come, checked
 from worker.cli.publishing.placing import declared_partitions, partitions_by_topic
 from worker.cli.publishing.sending import Sender, batch_records_for
-from worker.cli.reach import consumer, producer
+from worker.cli.reach import consumer, fail_without, producer
 from worker.settings import Settings
 
 
@@ -73,7 +73,9 @@ async def _send(
             reader = await stack.enter_async_context(consumer(settings.kafka))
             answers = Answers(reader, on_answer)
             results = settings.topics.command_results
-            await answers.start(results, present.get(results, 0))
+            if results not in present:  # nobody would hear of the answers
+                await fail_without(settings.kafka, [results])
+            await answers.start(results, present[results])
             batches = answers.expecting(batches)
         writer = await stack.enter_async_context(producer(settings.kafka))
         reading = asyncio.create_task(answers.read(order.wait_seconds or 0)) if answers else None

@@ -74,7 +74,10 @@ async def _topics(findings: Findings, admin: AIOKafkaAdminClient, settings: Sett
     differences = await topics.compare(admin, topics.plan(settings))
     for difference in differences:
         name = f"topic {difference.plan.name}"
-        if difference.is_missing:
+        if difference.is_hidden:
+            what = "is missing, or not to be seen by this client"
+            findings.failure(name, what, "`billing-worker topics plan` prints the rights that it needs")
+        elif difference.is_missing:
             findings.failure(name, "is missing", "`billing-worker topics apply` makes it")
         elif difference.problems:
             findings.failure(name, "; ".join(difference.problems), "see `billing-worker topics plan`")
