@@ -38,7 +38,7 @@ NOT_AS_IT_STANDS = {
     ("docs/deploying.md", "helm upgrade --namespace billing billing deploy/helm/billing-worker -f values.yaml"): (
         "needs a cluster; tests/deploy/test_rolling_upgrade.py upgrades processes in the same steps"
     ),
-    ("docs/traces.md", "pip install 'billing-worker[traces]'"): (
+    ("docs/traces.md", "pip install --require-hashes -r requirements/traces.txt"): (
         "installs from an index and needs a collector; tests/ops/test_traces.py runs workers so, with one of its own"
     ),
     ("docs/recovery.md", ".venv/bin/python -m benchmarks.recovery --events 1000000"): (

@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 
 from tests.docs.blocks import Block, block_of, blocks_of
 from tests.system.deployment import Deployment
-from tests.system.provision import TOPICS, own_database, settings_of
+from tests.system.provision import TOPICS, own_database, say, settings_of
 from tests.system.stacks import Addresses
 from tests.tidy.tree import ROOT
 from worker.broker import clients, topics
@@ -105,6 +105,35 @@ async def test_an_installation_is_prepared_run_and_looked_at_as_the_page_says(
         await admin.close()
     async with deployment.engine() as engine, engine.begin() as connection:
         await connection.exec_driver_sql(f"DROP ROLE {role}")
+
+
+async def test_the_owner_that_the_page_makes_may_migrate_and_needs_to_make_roles_for_it(
+    stack: Addresses, deployment: Deployment, tmp_path: Path
+) -> None:
+    (block,) = blocks_of(ROOT / OPERATING, "sql")
+    name = f"page_{uuid4().hex[:8]}"
+    superuser = make_url(stack.database_url)
+    page = block.text.replace("billing", name)
+    owner = superuser.set(username=name, password="of the owner", database=name)  # noqa: S106
+    role = owner.set(username=f"{name}_worker", password="of the worker")  # noqa: S106
+    urls = {"OWNER_URL": owner, "URL": role}
+    environment = deployment.environment | {
+        f"BILLING_DATABASE__{setting}": url.render_as_string(hide_password=False) for setting, url in urls.items()
+    }
+    for statement in [f"{each};" for each in page.replace("\n", " ").split(";") if each.strip()]:
+        await say(stack.database_url, statement)
+    try:
+        await say(stack.database_url, f"ALTER ROLE {name} NOCREATEROLE")
+        refused = await typed("billing-worker migrate || true", environment, tmp_path)
+        await say(stack.database_url, f"ALTER ROLE {name} CREATEROLE")
+        migrated = await typed("billing-worker migrate", environment, tmp_path)
+    finally:
+        await say(stack.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+        await say(stack.database_url, f"DROP ROLE IF EXISTS {name}_worker")
+        await say(stack.database_url, f"DROP ROLE {name}")
+
+    assert "needs CREATEROLE" in refused
+    assert f"{name}_worker" in migrated
 
 
 async def test_a_newcomer_runs_the_tests_of_one_rule_as_the_page_says() -> None:
