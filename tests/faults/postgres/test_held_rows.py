@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -124,7 +125,7 @@ async def test_a_migration_that_locks_what_the_worker_needs_costs_time_and_nothi
     deployment: Deployment, runtime_url: str, migration: str
 ) -> None:
     with deployment.worker(DATABASE__URL=runtime_url, **SHORT) as worker:
-        async with faults(deployment, worker, heals_in_seconds=HEAL_SECONDS) as traffic:
+        async with faults(deployment, worker, heals_in_seconds=3 * HEAL_SECONDS) as traffic:
             async with held(deployment, *MIGRATIONS[migration]):
                 await says_why(worker, WAITS, count=PARTITIONS)
             await decided(deployment, traffic.sent.total())
@@ -137,36 +138,35 @@ async def test_a_migration_that_locks_against_the_order_of_batches_costs_time_an
 ) -> None:
     """They wait for each other. Who looks last why he waits is ended: the migration, if the batches have looked."""
     with deployment.worker(DATABASE__URL=runtime_url, **SHORT | PATIENT) as worker:
-        async with faults(deployment, worker, heals_in_seconds=HEAL_SECONDS) as traffic:
-            is_done = await against_the_order(deployment, waits)
+
+        async def somebody_was_ended() -> bool:
+            is_given = await against_the_order(deployment, waits)
+            ended = [said for said in worker.said("lane_waits") if "deadlock detected" in said["cause"]]
+            return bool(ended) or not is_given
+
+        async with faults(deployment, worker, heals_in_seconds=3 * HEAL_SECONDS) as traffic:
+            await until(somebody_was_ended, "they wait for each other")
             await decided(deployment, traffic.sent.total())
-        ended = [said for said in worker.said("lane_waits") if "deadlock detected" in said["cause"]]
-    assert ended or not is_done
 
 
 async def against_the_order(deployment: Deployment, waits: float) -> bool:
     """Take a table that batches need, have them wait for it, then take the one they have. False: that was refused."""
     engine = create_async_engine(deployment.settings.database.url)
+    first, second = AGAINST_THE_ORDER
     try:
-        async with engine.begin() as connection:
-            return await cross(connection, waits)
+        async with engine.connect() as connection:  # it is undone in the end, so that it can be tried again
+            await connection.execute(text(first))
+            await until(partial(is_waited_for, connection, waits), "batches wait")
+            await connection.execute(text(second))
+    except DBAPIError as error:
+        assert getattr(error.orig, "sqlstate", None) == DEADLOCK  # noqa: PT017 - it need not come
+        return False
+    else:
+        return True
     finally:
         await engine.dispose()
 
 
-async def cross(connection: AsyncConnection, waits: float) -> bool:
-    """The same in a transaction."""
-    first, second = AGAINST_THE_ORDER
-    await connection.execute(text(first))
-
-    async def is_waited_for() -> bool:
-        return bool((await connection.execute(text(WAIT_FOR_IT), {"least": waits})).scalar_one())
-
-    await until(is_waited_for, "batches wait")
-    try:
-        await connection.execute(text(second))
-    except DBAPIError as error:
-        assert getattr(error.orig, "sqlstate", None) == DEADLOCK  # noqa: PT017 - it need not come
-        await connection.rollback()
-        return False
-    return True
+async def is_waited_for(connection: AsyncConnection, seconds: float) -> bool:
+    """Whether there is somebody who waits for a lock, and all who do have waited for so long."""
+    return bool((await connection.execute(text(WAIT_FOR_IT), {"least": seconds})).scalar_one())
