@@ -1,7 +1,7 @@
 """Sorting what went wrong: a fault of a machine is waited out, a defect is answered and alarmed."""
 
 from aiokafka.errors import KafkaError
-from asyncpg import PostgresError
+from asyncpg import InvalidCachedStatementError, PostgresError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -17,6 +17,8 @@ def is_fault(error: BaseException) -> bool:
     if isinstance(error, (OSError, TimeoutError, KafkaError, PoolTimeoutError, InterfaceError, OperationalError)):
         return True
     if isinstance(error, DBAPIError):
+        if error.orig is not None and isinstance(error.orig.__cause__, InvalidCachedStatementError):
+            return True  # a migration has changed a column's type since the statement was prepared
         state = getattr(error.orig, "sqlstate", None) or ""
         return error.connection_invalidated or state.startswith(_FAULT_CLASSES)
     return False

@@ -31,6 +31,9 @@ story = structlog.get_logger(__name__)
 METADATA_AGE_MS_MAX = 10_000
 """How long new partitions, or a topic that was made anew, may go unnoticed. The library's default is five minutes."""
 
+FETCH_BYTES_MAX = 256 * 1024
+"""So much of each partition lies ready beside what a lane has taken, or one batch: with a hundred lanes it adds up."""
+
 TELL_SECONDS = 1.0
 """How long the group's offset may lag where it is not part of the publishing transaction."""
 
@@ -84,6 +87,7 @@ class Intake:
             session_timeout_ms=kafka.session_timeout_ms,
             heartbeat_interval_ms=max(200, min(HEARTBEAT_MS_MAX, kafka.session_timeout_ms // 5)),
             fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=FETCH_BYTES_MAX,
             batch_timeout_ms=settings.lanes.poll_ms,
             max_records=settings.lanes.queue_records_max,
             listener=listener,
