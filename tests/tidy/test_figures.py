@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from benchmarks.page import page_table, read
 from tests.soak.figures import reports_of, table
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -12,3 +13,7 @@ def test_the_figures_of_the_soak_are_those_of_its_runs() -> None:
 
     assert table(reports) in (DOCS / "guarantees.md").read_text()
     assert [report["seed"] for report in reports if report["broken"] is not None] == []
+
+
+def test_the_figures_of_the_benchmarks_are_those_of_the_run_that_is_kept() -> None:
+    assert page_table(read()) in (DOCS / "performance.md").read_text()
