@@ -14,7 +14,7 @@ async def test_topics_that_are_as_they_should_be_are_left_alone(program: Program
 
     assert (planned.exit_code, applied.exit_code) == (0, 0)
     plan = json.loads(planned.stdout)
-    assert len(plan.pop("acls")) == 7
+    assert len(plan.pop("acls")) == 8
     assert plan == json.loads(applied.stdout)
     assert plan["changes"] is False
     assert applied.stderr == ""
