@@ -1,6 +1,7 @@
 """A real Kafka and a real PostgreSQL for every test that asks, and a deployment of its own for each."""
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
@@ -10,6 +11,12 @@ from tests.system.deployment import Deployment
 from tests.system.provision import own_database, own_deployment, say, url_of
 from tests.system.stacks import Addresses, provide
 from worker.store import schema
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the programs that tests start: what a shell runs in the background ignores it by inheritance."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

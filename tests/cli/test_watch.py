@@ -117,6 +117,9 @@ async def test_nothing_in_a_record_reaches_the_terminal_but_text(program: Progra
     assert json.loads(exact.stdout.splitlines()[1])["valueBase64"] == "/xtbMko="
 
 
+ENDS_SECONDS_MAX = 60
+
+
 async def test_ctrl_c_ends_it_with_0(deployment: Deployment) -> None:
     watching = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "worker", "watch", "--topics", "commands", "--from-beginning"),
@@ -126,9 +129,15 @@ async def test_ctrl_c_ends_it_with_0(deployment: Deployment) -> None:
     )
     await write(deployment, "commands", BOUND)
     assert watching.stdout
-    await watching.stdout.readline()
-    watching.send_signal(signal.SIGINT)
-    _, said = await watching.communicate()
+    try:
+        async with asyncio.timeout(ENDS_SECONDS_MAX):
+            shown = await watching.stdout.readline()
+            watching.send_signal(signal.SIGINT)
+            _, said = await watching.communicate()
+    finally:
+        if watching.returncode is None:
+            watching.kill()
 
+    assert b"binding.established" in shown
     assert watching.returncode == 0
     assert said == b""

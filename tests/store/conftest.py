@@ -10,6 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from tests.system.stacks import Addresses
 from worker.store.engine import create_engine
 
+FILL_SECONDS_MAX = 120.0
+"""Some tests fill tables with hundreds of thousands of rows, which a busy machine takes its time for."""
+
 
 async def say_to_server(server: URL, *statements: str) -> None:
     engine = create_async_engine(server, isolation_level="AUTOCOMMIT")
@@ -48,7 +51,7 @@ def database(database_url: str) -> str:
 
 @pytest.fixture
 async def engine(database: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database, connections_max=24)
+    engine = create_engine(database, connections_max=24, command_seconds_max=FILL_SECONDS_MAX)
     yield engine
     await engine.dispose()
 
@@ -58,7 +61,9 @@ async def shared(server: URL, template: str) -> AsyncIterator[AsyncEngine]:
     """A migrated database in which nobody commits."""
     name = f"store_{uuid4().hex}"
     await say_to_server(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    engine = create_engine(server.set(database=name).render_as_string(hide_password=False))
+    engine = create_engine(
+        server.set(database=name).render_as_string(hide_password=False), command_seconds_max=FILL_SECONDS_MAX
+    )
     yield engine
     await engine.dispose()
     await say_to_server(server, f"DROP DATABASE {name} WITH (FORCE)")

@@ -15,6 +15,7 @@ from uuid import uuid4
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
@@ -156,6 +157,8 @@ class Intake:
         the error at every poll, and never sends another heartbeat.
         """
         coordinator, now = consumer._coordinator, time.monotonic()  # noqa: SLF001
+        if not isinstance(coordinator, GroupCoordinator):
+            return  # read outside every group
         beating = coordinator._heartbeat_task  # noqa: SLF001
         if beating is not None and not beating.done():
             self.refusal = None
