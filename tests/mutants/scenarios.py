@@ -168,10 +168,14 @@ async def a_zombie_about_to_commit(deployment: Deployment, around: Around) -> No
 
 
 async def a_zombie_that_publishes_while_the_watermark_is_read(deployment: Deployment, around: Around) -> None:
-    """Stopped between COMMIT and publishing, past its session; goes on when its heir has read the watermark."""
+    """Stopped between COMMIT and publishing, past its session; goes on when its heir has read the watermark.
+
+    It is gone as soon as it has published: if it joined again, the heir would lose the lane and read anew.
+    """
     sent = await begun(deployment, around)
     sent += await bind(deployment)
-    with deployment.worker(around, **SEEN_TO_THE_END, **fails(after_commit="stop@1")) as zombie:
+    points = fails(after_commit="stop@1", after_transaction="kill@1")
+    with deployment.worker(around, **SEEN_TO_THE_END, **points) as zombie:
         await stopped(zombie.pid)
         with deployment.worker(around, **SEEN_TO_THE_END, **fails(take_over_watermark_read="stop@1")) as heir:
             await stopped(heir.pid)
