@@ -14,10 +14,9 @@ from sqlalchemy.engine import make_url
 
 from tests.docs.blocks import Block, block_of, blocks_of
 from tests.system.deployment import Deployment
-from tests.system.provision import TOPICS, own_database, say, settings_of
+from tests.system.provision import say, settings_of, unprepared
 from tests.system.stacks import Addresses
 from tests.tidy.tree import ROOT
-from worker.broker import clients, topics
 
 WHOLE = ("docs/start.md", "docs/publishing.md", "docs/rules.md")
 """Pages whose every block is typed here, one after the other in one shell, beside a worker that runs."""
@@ -79,18 +78,11 @@ async def test_an_installation_is_prepared_run_and_looked_at_as_the_page_says(
 ) -> None:
     prepare, watch = block_of(OPERATING, "Prepare"), block_of(OPERATING, "Watch")
     ask = block_of(OPERATING, "Run", "curl")
-    prefix, role = f"test-{uuid4().hex[:8]}", f"worker_{uuid4().hex[:8]}"
-    async with own_database(stack, None) as owner_url:
-        url = make_url(owner_url).set(username=role, password="secret")  # noqa: S106
-        environment = deployment.environment | {
-            "BILLING_DATABASE__OWNER_URL": owner_url,
-            "BILLING_DATABASE__URL": url.render_as_string(hide_password=False),
-            **{f"BILLING_TOPICS__{name.upper()}": f"{prefix}.{name}" for name in (*TOPICS, "dead_letters")},
-        }
+    async with unprepared(stack, deployment) as prepared:
+        environment = prepared.environment
         printed = await typed(prepare.commands, environment, tmp_path)
-        assert f"{prefix}.commands" in printed
+        assert prepared.settings.topics.commands in printed
         assert "kafka-acls" in printed
-        prepared = Deployment(settings_of(environment), environment)
         assert block_of(OPERATING, "Run", "billing-worker run").commands == "billing-worker run"  # what follows does it
         with prepared.worker() as worker:
             await asyncio.to_thread(worker.wait_ready)
@@ -99,12 +91,6 @@ async def test_an_installation_is_prepared_run_and_looked_at_as_the_page_says(
             said = await typed(ask.commands.replace("localhost:8080", address), environment, tmp_path)
             assert "billing_lane_state" in said
             await typed(watch.commands, environment, tmp_path)
-        admin = clients.admin(prepared.settings.kafka)
-        await admin.start()
-        await admin.delete_topics([plan.name for plan in topics.plan(prepared.settings)])
-        await admin.close()
-    async with deployment.engine() as engine, engine.begin() as connection:
-        await connection.exec_driver_sql(f"DROP ROLE {role}")
 
 
 async def test_the_owner_that_the_page_makes_may_migrate_and_needs_to_make_roles_for_it(

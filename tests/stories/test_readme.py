@@ -6,14 +6,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from uuid import uuid4
-
-from sqlalchemy.engine import make_url
 
 from tests.system.deployment import Deployment, command, ready_account
-from tests.system.provision import TOPICS, own_database, settings_of
+from tests.system.provision import settings_of, unprepared
 from tests.system.stacks import Addresses
-from worker.broker import clients, topics
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -101,23 +97,9 @@ async def test_an_own_kafka_and_postgresql_are_prepared_as_the_readme_says(
     said = dict(re.findall(r"^export (BILLING_\w+)=(\S+)", script, re.MULTILINE))
     assert settings_of(said).database.owner_url == said["BILLING_DATABASE__OWNER_URL"]
     script = without(script, "pip install", "export BILLING_", "billing-worker run")
-    prefix, role = f"test-{uuid4().hex[:8]}", f"worker_{uuid4().hex[:8]}"
-    async with own_database(stack, None) as owner_url:
-        url = make_url(owner_url).set(username=role, password="secret")  # noqa: S106
-        environment = deployment.environment | {
-            "BILLING_DATABASE__OWNER_URL": owner_url,
-            "BILLING_DATABASE__URL": url.render_as_string(hide_password=False),
-            **{f"BILLING_TOPICS__{name.upper()}": f"{prefix}.{name}" for name in (*TOPICS, "dead_letters")},
-        }
-        await execute(script, environment)
-        prepared = Deployment(settings_of(environment), environment)
+    async with unprepared(stack, deployment) as prepared:
+        await execute(script, prepared.environment)
         with prepared.worker() as worker:
             await asyncio.to_thread(worker.wait_ready)
             await prepared.publish("acme", ready_account("acme", "main"))
             assert len(await prepared.answers()) == 1
-        admin = clients.admin(prepared.settings.kafka)
-        await admin.start()
-        await admin.delete_topics([plan.name for plan in topics.plan(prepared.settings)])
-        await admin.close()
-    async with deployment.engine() as engine, engine.begin() as connection:
-        await connection.exec_driver_sql(f"DROP ROLE {role}")

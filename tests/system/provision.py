@@ -57,6 +57,27 @@ async def own_deployment(stack: Addresses, database_url: str, **settings: str) -
         await admin.close()
 
 
+@asynccontextmanager
+async def unprepared(stack: Addresses, deployment: Deployment) -> AsyncIterator[Deployment]:
+    """Names of topics, of a role, and an empty database, for whoever prepares them; what they made is removed after."""
+    prefix, role = f"test-{uuid4().hex[:8]}", f"worker_{uuid4().hex[:8]}"
+    async with own_database(stack, None) as owner_url:
+        url = make_url(owner_url).set(username=role, password="secret")  # noqa: S106
+        environment = deployment.environment | {
+            "BILLING_DATABASE__OWNER_URL": owner_url,
+            "BILLING_DATABASE__URL": url.render_as_string(hide_password=False),
+            **{f"BILLING_TOPICS__{name.upper()}": f"{prefix}.{name}" for name in (*TOPICS, "dead_letters")},
+        }
+        settings = settings_of(environment)
+        yield Deployment(settings, environment)
+        admin = clients.admin(settings.kafka)
+        await admin.start()
+        await admin.delete_topics([plan.name for plan in topics.plan(settings)])
+        await admin.close()
+    async with deployment.engine() as engine, engine.begin() as connection:
+        await connection.exec_driver_sql(f"DROP ROLE {role}")
+
+
 def settings_of(environment: dict[str, str]) -> Settings:
     """The settings that a worker of this environment has."""
     sections: dict[str, dict[str, str]] = {}
