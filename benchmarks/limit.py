@@ -36,7 +36,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from benchmarks.measuring import Drained, Moved, drain, moved
 from benchmarks.stage import Backlog, Stage
 from worker.broker import clients
-from worker.lane.publisher import Handover, TopicNames, TransactionalPublisher
+from worker.lane.publisher import Handover, TransactionalPublisher
+from worker.lane.sending import TopicNames
 from worker.settings import Settings, load
 from worker.wire.horizons import Horizon
 from worker.wire.outgoing import Outgoing, Topic, restore

@@ -20,7 +20,7 @@ from worker.lane.kafka import KafkaTopics
 from worker.lane.ownership import Ownership
 from worker.lane.parts import Parts
 from worker.lane.ports import Topics
-from worker.lane.publisher import TopicNames
+from worker.lane.sending import TopicNames
 from worker.lane.tracing import TracedTopics, Traces
 from worker.lane.turns import Turns
 from worker.lane.watchdog import Watchdog

@@ -14,7 +14,7 @@ from tests.system.deployment import Deployment
 from tests.system.settling import until
 from worker.lane.kafka import KafkaTopics
 from worker.lane.parts import Parts
-from worker.lane.publisher import TopicNames
+from worker.lane.sending import TopicNames
 from worker.store import installation
 from worker.store.database import PostgresDatabase
 from worker.store.engine import create_engine

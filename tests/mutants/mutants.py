@@ -83,8 +83,9 @@ MUTANTS = {
         [
             Patch(
                 "lane/batch.py",
-                "_LOG_APPEND_TIME = 1\n",
-                '_LOG_APPEND_TIME = 1\nimport contextvars\nPUBLISH = contextvars.ContextVar("publish")\n',
+                "_NO_DEFECTS: Mapping[int, str] = {}\n",
+                "_NO_DEFECTS: Mapping[int, str] = {}\n"
+                'import contextvars\nPUBLISH = contextvars.ContextVar("publish")\n',
             ),
             Patch(
                 "lane/batch.py",
@@ -195,7 +196,7 @@ MUTANTS = {
     "forget lane time": Mutant(
         [
             Patch(
-                "lane/batch.py",
+                "lane/reading.py",
                 "        latest = max(_EPOCH + timedelta(milliseconds=record.timestamp), latest + MICROSECOND)\n",
                 "        latest = _EPOCH + timedelta(milliseconds=record.timestamp)\n",
             )

@@ -7,7 +7,7 @@ from typing import Any
 from tests.system.deployment import Deployment
 from worker.lane.kafka import KafkaTopics
 from worker.lane.parts import Parts
-from worker.lane.publisher import TopicNames
+from worker.lane.sending import TopicNames
 from worker.lane.takeover import take_over
 from worker.settings import Settings
 from worker.store import installation

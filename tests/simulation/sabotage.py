@@ -14,7 +14,8 @@ from tests.simulation.tables import Staged
 from tests.simulation.transactions import Connection, Transaction, answered, moved
 from worker.broker.log import LogReader
 from worker.domain.book import Key
-from worker.lane import batch, lane, takeover
+from worker.domain.values import Instant
+from worker.lane import batch, lane, reading, takeover
 from worker.lane.errors import LaneStopped
 from worker.lane.needs import Incoming
 from worker.lane.ownership import Ownership
@@ -111,12 +112,12 @@ def forget_lane_time(patch: pytest.MonkeyPatch) -> None:
     """The broker's clock is believed as it is."""
 
     def read_all(
-        parts: Parts, _lane: Lane, records: Sequence[ConsumerRecord]
+        records: Sequence[ConsumerRecord], _latest: Instant, partitions: int, command_bytes_max: int
     ) -> tuple[list[Incoming], LaneStopped | None]:
         incoming = []
         for record in records:
-            at = batch._EPOCH + timedelta(milliseconds=record.timestamp)  # noqa: SLF001
-            what = read(record, partitions=parts.partitions)
+            at = reading._EPOCH + timedelta(milliseconds=record.timestamp)  # noqa: SLF001
+            what = read(record, partitions=partitions, record_bytes_max=command_bytes_max)
             incoming.append(Incoming(record, at, what))
         return incoming, None
 

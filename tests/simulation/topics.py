@@ -15,7 +15,8 @@ from worker.folding.sources import Span
 from worker.folding.stretch import Stretch
 from worker.lane.errors import LaneStopped
 from worker.lane.ports import GroupOffset
-from worker.lane.publisher import AtLeastOncePublisher, Publisher, TopicNames, TransactionalPublisher
+from worker.lane.publisher import AtLeastOncePublisher, Publisher, TransactionalPublisher
+from worker.lane.sending import TopicNames
 from worker.settings import PublishingMode, Settings
 
 

@@ -17,7 +17,7 @@ from worker.lane.intake import Intake
 from worker.lane.lane import Lane
 from worker.lane.ownership import Ownership
 from worker.lane.parts import Parts
-from worker.lane.publisher import TopicNames
+from worker.lane.sending import TopicNames
 from worker.ops.health import Health
 from worker.settings import Settings
 from worker.wire.writer import Writer

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 
 import structlog
@@ -16,7 +16,7 @@ from aiokafka import ConsumerRecord
 from worker import metrics
 from worker.domain.book import Key
 from worker.domain.value import value
-from worker.domain.values import MICROSECOND, Instant
+from worker.domain.values import Instant
 from worker.failpoints import Failpoint, pass_by
 from worker.lane.counting import count_events
 from worker.lane.deciding import CommandDefect, Deciding
@@ -28,15 +28,13 @@ from worker.lane.outcome import Outcome
 from worker.lane.parts import Parts
 from worker.lane.ports import Transaction
 from worker.lane.publisher import Handover
+from worker.lane.reading import read_all
 from worker.store.lanes import Lane, Moved
-from worker.wire.incoming import read
 from worker.wire.request import Unreadable
 
 log = structlog.get_logger(__name__)
 _levels = logging.getLogger(__name__)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LOG_APPEND_TIME = 1
 _NO_DEFECTS: Mapping[int, str] = {}
 
 AT_ONCE_MAX = 50
@@ -72,7 +70,9 @@ async def settle(
     again with fresh state, then by halves. Faults, Fenced, PositionMoved and LaneStopped are the caller's.
     """
     defects: dict[int, str] = {}
-    incoming, stopped = read_all(parts, standing.row, records)
+    incoming, stopped = read_all(
+        records, standing.row.latest_at, parts.partitions, parts.settings.lanes.command_bytes_max
+    )
     pending = _pieces(incoming)
     has_failed = False
     while pending:
@@ -185,24 +185,6 @@ def _pieces(incoming: Sequence[Incoming]) -> list[Sequence[Incoming]]:
         items = list(group)
         pieces += [[item] for item in items] if is_alone else [items]
     return pieces
-
-
-def read_all(parts: Parts, lane: Lane, records: Sequence[ConsumerRecord]) -> tuple[list[Incoming], LaneStopped | None]:
-    """Each record with its instant: its append time, but later than everything before it in its partition.
-
-    Up to one that has no append time; then the lane is to stop, for the reason returned.
-    """
-    latest = lane.latest_at
-    limit = parts.settings.lanes.command_bytes_max
-    incoming: list[Incoming] = []
-    for record in records:
-        if record.timestamp_type != _LOG_APPEND_TIME:
-            msg = f"the record at offset {record.offset} has no append time: set message.timestamp.type=LogAppendTime"
-            return incoming, LaneStopped(msg)
-        latest = max(_EPOCH + timedelta(milliseconds=record.timestamp), latest + MICROSECOND)
-        what = read(record, partitions=parts.partitions, record_bytes_max=limit)
-        incoming.append(Incoming(record, latest, what))
-    return incoming, None
 
 
 def _after(lane: Lane, incoming: Sequence[Incoming]) -> Lane:

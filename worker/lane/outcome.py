@@ -37,10 +37,9 @@ class Outcome:
         offset, at = item.record.offset, item.at
         self.decided += 1
         self.outgoing += records
-        self.journal += [
-            JournalRow(offset, index, at, record.topic, record.key, record.value, _kept_headers(record))
-            for index, record in enumerate(records)
-        ]
+        for index, (topic, key, value, headers, _) in enumerate(records):
+            kept = pack_headers(headers) if topic is Topic.DEAD_LETTERS else None  # the value tells of all others
+            self.journal.append(JournalRow(offset, index, at, topic, key, value, kept))
 
     def is_due(self, at: Instant) -> bool:
         """Whether something is due by an instant that was not looked up."""
@@ -50,8 +49,3 @@ class Outcome:
         """Something falls due at an instant (None: nothing)."""
         if at is not None and (self.due_at is None or at < self.due_at):
             self.due_at = at
-
-
-def _kept_headers(record: Outgoing) -> bytes | None:
-    """Only dead letters have headers that their value does not tell."""
-    return pack_headers(record.headers) if record.topic is Topic.DEAD_LETTERS else None

@@ -7,7 +7,7 @@ from uuid import UUID
 from worker.domain.counts import Counts, CutOver
 from worker.domain.value import value
 from worker.lane.ports import Database, Topics
-from worker.lane.publisher import TopicNames
+from worker.lane.sending import TopicNames
 from worker.lane.tracing import Traces
 from worker.lane.turns import Turns
 from worker.settings import Settings

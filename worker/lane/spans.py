@@ -31,7 +31,8 @@ from opentelemetry.util.types import AttributeValue
 
 from worker.lane.faults import cause_of
 from worker.lane.needs import Incoming
-from worker.lane.publisher import Handover, TopicNames
+from worker.lane.publisher import Handover
+from worker.lane.sending import TopicNames
 from worker.settings import Settings
 from worker.wire.outgoing import Outgoing, Topic
 from worker.wire.request import Request, Tick, Unreadable, Why

@@ -11,7 +11,8 @@ from aiokafka.errors import TopicAuthorizationFailedError
 from tests.faults.kafka.brokers import Broker, own_broker
 from tests.faults.kafka.permissions import AUTHORIZER, write_denied
 from tests.system.deployment import Deployment
-from worker.lane.publisher import Handover, TopicNames, TransactionalPublisher
+from worker.lane.publisher import Handover, TransactionalPublisher
+from worker.lane.sending import TopicNames
 from worker.wire.outgoing import Outgoing, Topic
 
 ROUNDS = 100

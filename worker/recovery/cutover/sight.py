@@ -14,7 +14,7 @@ from worker.broker.log import LogRange, LogReader, open_reader
 from worker.lane.errors import LaneStopped
 from worker.lane.kafka import KafkaTopics
 from worker.lane.parts import Parts
-from worker.lane.publisher import TopicNames
+from worker.lane.sending import TopicNames
 from worker.lane.watermark import Watermark, is_unknown_cut_over, read_watermark
 from worker.settings import Settings
 from worker.store import audit

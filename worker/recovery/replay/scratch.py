@@ -21,7 +21,7 @@ from worker.domain.values import Rules
 from worker.lane.batch import Standing, settle
 from worker.lane.kafka import KafkaTopics
 from worker.lane.parts import Parts
-from worker.lane.publisher import TopicNames
+from worker.lane.sending import TopicNames
 from worker.recovery.cutover import ground
 from worker.recovery.ground import Refused
 from worker.recovery.progress import Bar, Pace

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from worker.broker import clients
 from worker.broker.log import LogReader, open_reader
 from worker.broker.topics import present_partitions
-from worker.lane.publisher import TopicNames
+from worker.lane.sending import TopicNames
 from worker.recovery.ground import Refused
 from worker.recovery.republish.journal import Amount, Place, Stretch, amounts, at_ease, stretch_of
 from worker.recovery.republish.order import LOGS, STATES, Order, own_name

@@ -9,7 +9,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from worker.broker.log import LogReader
-from worker.lane.publisher import TopicNames
+from worker.lane.sending import TopicNames
 from worker.recovery.republish.order import ALL, Order
 from worker.settings import Settings
 from worker.wire.outgoing import Outgoing, Topic

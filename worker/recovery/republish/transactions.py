@@ -23,7 +23,7 @@ from aiokafka.errors import (
 from worker.broker import clients
 from worker.broker.transactions import drop_what_is_refused, failure_of, let_go
 from worker.failpoints import Failpoint, pass_by
-from worker.lane.publisher import send
+from worker.lane.sending import send
 from worker.recovery.republish.journal import Place
 from worker.recovery.republish.order import Order
 from worker.recovery.republish.targets import Targets

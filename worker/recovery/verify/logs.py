@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from worker.broker import clients
 from worker.broker.log import LogReader
 from worker.broker.topics import present_partitions
-from worker.lane.publisher import TopicNames
+from worker.lane.sending import TopicNames
 from worker.recovery.verify.finding import Check, Finding
 from worker.recovery.verify.ground import Ground
 from worker.settings import Settings
