@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import cache
 from typing import Final, NamedTuple
 
 from schemas.envelope import STRUCTURED_CONTENT_TYPE
@@ -51,9 +52,15 @@ def cloud_event_headers(id_: str, kind: str, subject: str) -> Sequence[tuple[str
     return (
         _CONTENT_TYPE,
         ("ce_id", id_.encode()),
-        ("ce_type", kind.encode()),
+        _type_header(kind),
         ("ce_subject", subject.encode()),
     )
+
+
+@cache
+def _type_header(kind: str) -> tuple[str, bytes | None]:
+    """There are three dozen types."""
+    return "ce_type", kind.encode()
 
 
 def standard_headers(value: bytes | None) -> Headers:
