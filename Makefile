@@ -5,9 +5,10 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(she
 BIN := .venv/bin
 READY := .venv/ready
 FUZZER := .venv/fuzzer
+COMPILED := .venv/compiled
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-faults test-ops soak simulate model fuzz bench check audit sbom docs format lock clean
+.PHONY: help setup run test test-faults test-ops soak simulate model fuzz bench compiled check audit sbom docs format lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -68,6 +69,17 @@ fuzz: $(FUZZER) ## search for input that the reader does not stand, guided by co
 
 bench: $(READY) ## how fast, beside what the machine can do: make bench [QUICK=1 | FULL=1] [ONLY=latency,growth]
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+compiled: $(COMPILED)/ready ## the worker with its hot modules as machine code, in .venv/compiled (needs a C compiler)
+
+SHIPPED := $(shell find migrations schemas worker -name __pycache__ -prune -o -print)
+$(COMPILED)/ready: $(READY) pyproject.toml hatch_build.py README.md LICENSE $(SHIPPED)
+	@echo "==> compiling the hot modules: a minute or two"
+	@rm -rf $(COMPILED) $(COMPILED).wheel
+	@mkdir -p $(COMPILED).wheel && touch $(COMPILED).wheel/begun
+	@HATCH_BUILD_HOOKS_ENABLE=1 HATCH_QUIET=1 $(BIN)/hatchling build --target wheel --directory $(COMPILED).wheel >/dev/null
+	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-index --target $(COMPILED) $(COMPILED).wheel/*.whl
+	@mv $(COMPILED).wheel/begun $@ && rm -rf $(COMPILED).wheel
 
 audit: $(READY) ## look for known weaknesses in what production installs (asks an advisory service; never passes without one)
 	@$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement requirements/runtime.txt \

@@ -44,7 +44,7 @@ _STRUCTURED = "application/cloudevents"
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _BOOLEANS = {"true": True, "false": False}
 _JSON = re.compile(r"(?:application/json|text/json|[\w!#$&^.+-]+/[\w!#$&^.+-]+\+json)\s*(?:;.*)?", re.DOTALL)
-_NOT_UTF8 = re.compile("[\ud800-\udfff]")
+_NOT_UTF8 = re.compile(f"[{chr(0xD800)}-{chr(0xDFFF)}]")  # no literal: what compiles this module keeps those in UTF-8
 
 
 def open_envelope(record: PlainRecord, bytes_max: int) -> Envelope | Unreadable:
