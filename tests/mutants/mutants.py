@@ -183,11 +183,11 @@ MUTANTS = {
             Patch("store/journal.py", "_FEW: Final = 64\n", "_FEW: Final = 0\n"),
             Patch(
                 "store/journal.py",
-                "        await copy_into(connection, _table(lane), JournalRow._fields, rows)\n",
+                "        await copy_encoded(connection, _table(lane), JournalRow._fields, encoded(rows))\n",
                 '        first = {"first": rows[0].offset}\n'
                 "        await connection.execute("
                 "text(f'DELETE FROM {_table(lane)} WHERE \"offset\" >= :first'), first)\n"
-                "        await copy_into(connection, _table(lane), JournalRow._fields, rows)\n",
+                "        await copy_encoded(connection, _table(lane), JournalRow._fields, encoded(rows))\n",
             ),
         ],
         scenarios.a_zombie_about_to_commit,

@@ -16,7 +16,7 @@ from worker.recovery.republish.records import restored
 from worker.recovery.republish.targets import Standing
 from worker.store import journal
 from worker.store.engine import create_engine
-from worker.store.journal import JournalRow
+from worker.store.journal_rows import JournalRow
 from worker.wire.cause import to_ms
 from worker.wire.outgoing import Outgoing, Topic, restore
 

@@ -13,7 +13,7 @@ from tests.simulation.postgres import Postgres
 from tests.simulation.transactions import Connection, Transaction
 from worker.domain.values import Instant, Rules
 from worker.lane.lane import ROOM_MIN
-from worker.store.journal import JournalRow
+from worker.store.journal_rows import JournalRow
 from worker.store.lanes import BEFORE_ALL, Lane
 
 JOURNAL_AHEAD = ROOM_MIN + 12

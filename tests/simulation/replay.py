@@ -12,7 +12,7 @@ from tests.simulation.workers import INSTALLATION, Cluster
 from worker.lane.batch import Standing, settle
 from worker.lane.parts import Parts
 from worker.lane.ports import Database, Topics
-from worker.store.journal import JournalRow
+from worker.store.journal_rows import JournalRow
 from worker.store.lanes import BEFORE_ALL, Lane
 from worker.wire.writer import Writer
 

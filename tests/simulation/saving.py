@@ -19,7 +19,7 @@ from worker.store import bindings
 from worker.store.account_columns import row_of
 from worker.store.errors import StateDiverged
 from worker.store.inbox import InboxRow
-from worker.store.journal import JournalRow
+from worker.store.journal_rows import JournalRow
 
 
 def stage(

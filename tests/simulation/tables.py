@@ -11,7 +11,7 @@ from worker.domain.book import Key
 from worker.domain.values import Hold, Instant
 from worker.store.account_columns import LOADED
 from worker.store.inbox import InboxRow
-from worker.store.journal import JournalRow
+from worker.store.journal_rows import JournalRow
 from worker.store.lanes import Lane
 
 AccountRow: TypeAlias = Any

@@ -15,7 +15,7 @@ from worker.domain.values import Instant, Rules
 from worker.store.book import Needs
 from worker.store.due import Due
 from worker.store.inbox import InboxRow, Remembered
-from worker.store.journal import JournalRow
+from worker.store.journal_rows import JournalRow
 from worker.store.lanes import Lane, Moved
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from worker.store import journal, lanes
-from worker.store.journal import JournalRow
+from worker.store.journal_rows import JournalRow
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PIECE = 500_000

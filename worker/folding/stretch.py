@@ -12,7 +12,7 @@ from worker.domain.values import Instant
 from worker.folding.events import fold, needs_of
 from worker.store.book import Needs
 from worker.store.inbox import InboxRow, Remembered
-from worker.store.journal import JournalRow
+from worker.store.journal_rows import JournalRow
 from worker.store.lanes import Fingerprint
 from worker.wire.outgoing import Topic
 from worker.wire.published import Place, PublishedEvent, PublishedResult, at_of, read_event, read_result

@@ -8,7 +8,7 @@ from worker.domain.book import Recorded
 from worker.domain.values import Instant
 from worker.lane.needs import Incoming
 from worker.store.inbox import InboxRow
-from worker.store.journal import JournalRow
+from worker.store.journal_rows import JournalRow
 from worker.wire.journal import pack_headers
 from worker.wire.outgoing import Outgoing, Topic
 

@@ -18,7 +18,7 @@ from worker.lane.publisher import Publisher
 from worker.store.book import Needs
 from worker.store.due import Due
 from worker.store.inbox import InboxRow
-from worker.store.journal import JournalRow
+from worker.store.journal_rows import JournalRow
 from worker.store.lanes import Lane, Moved
 
 

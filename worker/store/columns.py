@@ -5,7 +5,8 @@ subquery whole, LATERAL puts it inside, and there its key is all that it can be 
 """
 # ruff: noqa: S608  the parts that SQL is put together from are constants of this package
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -37,12 +38,26 @@ def by_column(columns: Iterable[str], rows: Sequence[Sequence[object]], *, prefi
 
 async def copy_into(connection: AsyncConnection, table: str, columns: Sequence[str], rows: Sequence[Any]) -> None:
     """Add rows within the transaction that is open. What goes wrong is raised as SQLAlchemy does elsewhere."""
+    async with _copying(connection, table) as driver:
+        await driver.copy_records_to_table(table, columns=columns, records=rows)
+
+
+async def copy_encoded(connection: AsyncConnection, table: str, columns: Sequence[str], rows: bytes) -> None:
+    """The same with rows that are in the binary format of COPY already."""
+    async with _copying(connection, table) as driver:
+        # in the driver's eyes bytes are the name of a file
+        await driver.copy_to_table(table, columns=columns, source=memoryview(rows), format="binary")
+
+
+@asynccontextmanager
+async def _copying(connection: AsyncConnection, table: str) -> AsyncIterator[Any]:
+    """The driver's connection, in the transaction that is open."""
     raw = await connection.get_raw_connection()
     driver: Any = raw.driver_connection
     if not driver.is_in_transaction():
         # SQLAlchemy begins with its first statement; before that, COPY would commit by itself
         raise RuntimeError("rows are only copied within a transaction that has begun")
     try:
-        await driver.copy_records_to_table(table, columns=columns, records=rows)
+        yield driver
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise translated(error, f"COPY {table}", is_closed=driver.is_closed()) from error

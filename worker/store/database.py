@@ -15,7 +15,7 @@ from worker.store import due, installation, journal, lanes, notices, retention, 
 from worker.store.book import Needs
 from worker.store.due import Due
 from worker.store.inbox import InboxRow
-from worker.store.journal import JournalRow
+from worker.store.journal_rows import JournalRow
 from worker.store.lanes import Lane, Moved
 from worker.store.stopped import end_stopped_copies, is_lock_timeout
 

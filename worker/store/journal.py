@@ -3,13 +3,13 @@
 
 from collections.abc import AsyncIterator, Sequence
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from worker.domain.values import Instant
-from worker.store.columns import by_column, copy_into, unnest
+from worker.store.columns import by_column, copy_encoded, unnest
+from worker.store.journal_rows import JournalRow, encoded
 
 _ENSURE = text("SELECT ensure_journal_pieces(:lane, :first, :last)")
 _COLUMNS: Final = {
@@ -26,23 +26,11 @@ _FEW: Final = 64
 _DROP = text("SELECT drop_journal_pieces(:lane, :below)")
 
 
-class JournalRow(NamedTuple):
-    """One outgoing record: number `index` of the command at `offset`. `topic` is the short name, not a setting's."""
-
-    offset: int
-    index: int  # type: ignore[assignment]  # nobody looks for a value in a record
-    at: Instant
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: bytes | None
-
-
 async def append(connection: AsyncConnection, lane: int, rows: Sequence[JournalRow]) -> None:
     """Add records; the pieces of the journal that they fall into must be there (`ensure_pieces`)."""
     # by the lane's own table, which adds the lane: no lock on the journal as a whole is shared with other lanes
     if len(rows) > _FEW:
-        await copy_into(connection, _table(lane), JournalRow._fields, rows)
+        await copy_encoded(connection, _table(lane), JournalRow._fields, encoded(rows))
     elif rows:
         await connection.execute(_insert(lane), by_column(_COLUMNS, rows))
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from worker.recovery.republish.order import LOGS, STATES, Edge, Selection
-from worker.store.journal import JournalRow
+from worker.store.journal_rows import JournalRow
 from worker.wire.outgoing import Topic
 
 _COLUMNS = '"offset", index, at, topic, key, value, headers'

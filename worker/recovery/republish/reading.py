@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from worker.recovery.ahead import ahead
 from worker.recovery.republish.journal import Place, Stretch, at_ease, page
 from worker.recovery.republish.order import Selection
-from worker.store.journal import JournalRow
+from worker.store.journal_rows import JournalRow
 
 _ROWS_AT_ONCE = 12_000
 _BYTES_AT_ONCE = 12 * 1024 * 1024

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from schemas.envelope import STRUCTURED_CONTENT_TYPE
-from worker.store.journal import JournalRow
+from worker.store.journal_rows import JournalRow
 from worker.wire.cause import to_ms
 from worker.wire.outgoing import Outgoing, Topic, restore
 

@@ -26,7 +26,7 @@ from worker.recovery.republish.survey import Survey
 from worker.recovery.republish.targets import Standing
 from worker.recovery.republish.transactions import Transactions, progress_of
 from worker.store.audit import cut_overs
-from worker.store.journal import JournalRow
+from worker.store.journal_rows import JournalRow
 from worker.store.lanes import Lane
 from worker.wire.horizons import Horizon, counts_header, horizon_key
 from worker.wire.outgoing import Outgoing, Topic
