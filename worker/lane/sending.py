@@ -21,11 +21,14 @@ class TopicNames:
         topics = settings.topics
         self.name = {topic: getattr(topics, topic.name.lower()) for topic in Topic}
         self._partitions = topics.partitions
+        self._logs = {
+            topic: [TopicPartition(name, partition) for partition in range(topics.partitions)]
+            for topic, name in self.name.items()
+        }
 
     def log_of(self, topic: Topic, key: bytes | None) -> TopicPartition:
         """Where a record of this key belongs. A record without a key goes to partition 0."""
-        partition = 0 if key is None else partition_of_key(key, self._partitions)
-        return TopicPartition(self.name[topic], partition)
+        return self._logs[topic][0 if key is None else partition_of_key(key, self._partitions)]
 
 
 async def send(
@@ -41,17 +44,13 @@ async def send(
     futures = []
     for log, outgoing in logs.items():
         batch = producer.create_batch()
-        for record in outgoing:
-            values = {
-                "key": record.key,
-                "value": record.value,
-                "headers": list(record.headers),
-                "timestamp": record.timestamp_ms,
-            }
-            if batch.append(**values) is None:
+        append = batch.append
+        for _, key, value, headers, timestamp in outgoing:
+            if append(key=key, value=value, headers=list(headers), timestamp=timestamp) is None:
                 futures.append(await _send_batch(producer, batch, log))
                 batch = producer.create_batch()
-                batch.append(**values)
+                append = batch.append
+                append(key=key, value=value, headers=list(headers), timestamp=timestamp)
         futures.append(await _send_batch(producer, batch, log))
     return futures
 

@@ -1,7 +1,6 @@
 """Writing: what a command brought about, as records ready to publish."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 from uuid import UUID
 
 from orjson import dumps
@@ -26,17 +25,6 @@ from worker.wire.records import RawRecord
 from worker.wire.request import Request, Tick, Unreadable
 from worker.wire.results import WrittenEvent, WrittenResult
 from worker.wire.states import account_state, payer_state
-
-
-class _Head(NamedTuple):
-    """What tells one record of a cause from its others."""
-
-    id: str
-    type: str
-    subject: str
-    organization: str
-    sequence: int | None
-    number: int
 
 
 class Writer:
@@ -71,9 +59,7 @@ class Writer:
             subject = f"accounts/{key}"
         form = FORMS[type(event)]
         id_, data = origin.event_id(index), form.data(event)
-        record = self._record(
-            topic, key, cause, _Head(id_, form.type, subject, organization, sequence, index), dumps(data)
-        )
+        record = self._record(cause, topic, key, id_, form.type, subject, organization, sequence, index, dumps(data))
         return WrittenEvent(record, id_, form.type, subject, sequence, data)
 
     def accepted(self, cause: Cause, events: Sequence[WrittenEvent], version: int | None, index: int) -> WrittenResult:
@@ -97,14 +83,16 @@ class Writer:
     def account_state(self, cause: Cause, account: Account, index: int) -> Outgoing:
         """The whole account for its compacted topic."""
         key = f"{account.organization}/{account.id}"
-        head = self._state_head(cause, AccountState.TYPE, f"accounts/{key}", account, index)
-        return self._record(Topic.ACCOUNTS, key, cause, head, dumps(account_state(account)))
+        subject, data = f"accounts/{key}", dumps(account_state(account))
+        id_, kind, number = self._state_id(cause, subject), AccountState.TYPE, account.sequence
+        return self._record(cause, Topic.ACCOUNTS, key, id_, kind, subject, account.organization, number, index, data)
 
     def payer_state(self, cause: Cause, project: Project, index: int) -> Outgoing:
         """Who pays for a project, for its compacted topic."""
         key = f"{project.organization}/{project.id}"
-        head = self._state_head(cause, PayerState.TYPE, f"projects/{key}", project, index)
-        return self._record(Topic.PAYERS, key, cause, head, dumps(payer_state(project)))
+        subject, data = f"projects/{key}", dumps(payer_state(project))
+        id_, kind, number = self._state_id(cause, subject), PayerState.TYPE, project.sequence
+        return self._record(cause, Topic.PAYERS, key, id_, kind, subject, project.organization, number, index, data)
 
     def payer_tombstone(self, cause: Cause, organization: str, project: str) -> Outgoing:
         """Removes a project from its compacted topic, long after its deletion."""
@@ -134,29 +122,39 @@ class Writer:
         """The record as it came, with the reason; never larger than the topic takes."""
         return dead_letter(record, unreadable, to_ms(at), record_bytes_max)
 
-    def _state_head(self, cause: Cause, kind: str, subject: str, state: Account | Project, index: int) -> _Head:
-        id_ = derive_id(self._installation, f"state/{cause.place}/{subject}")
-        return _Head(id_, kind, subject, state.organization, state.sequence, index)
+    def _state_id(self, cause: Cause, subject: str) -> str:
+        return derive_id(self._installation, f"state/{cause.place}/{subject}")
 
     def _result(self, cause: Cause, index: int, typed: tuple[str, bytes]) -> WrittenResult:
         (kind, data), origin = typed, cause.origin
         id_ = derive_id(self._installation, f"result/{cause.place}")
         subject = f"commands/{origin.organization}/{origin.command}"
-        head = _Head(id_, kind, subject, origin.organization, None, index)
-        record = self._record(Topic.COMMAND_RESULTS, origin.organization, cause, head, data)
+        topic, organization = Topic.COMMAND_RESULTS, origin.organization
+        record = self._record(cause, topic, organization, id_, kind, subject, organization, None, index, data)
         assert record.value is not None  # noqa: S101  only tombstones have none
         # What orjson returns keeps 4 KiB as long as it lives, however short it is; a slice keeps what it holds.
         return WrittenResult(record, record.value[-len(data) - 1 : -1])
 
-    def _record(self, topic: Topic, key: str, cause: Cause, head: _Head, data: bytes) -> Outgoing:
+    def _record(  # noqa: PLR0913, PLR0917  a tuple of them for every record is not free
+        self,
+        cause: Cause,
+        topic: Topic,
+        key: str,
+        id_: str,
+        kind: str,
+        subject: str,
+        organization: str,
+        sequence: int | None,
+        number: int,
+        data: bytes,
+    ) -> Outgoing:
         # Put together by hand: what stands between the quotes needs no escape by its very pattern (ids, labels, types
         # of ours), and encoding the whole envelope each time took a sixth of the worker's time.
-        sequence = "" if head.sequence is None else f'"sequence":{head.sequence},'
+        numbered = "" if sequence is None else f'"sequence":{sequence},'
         own = (
-            f'{{"specversion":"{SPEC_VERSION}","id":"{head.id}","type":"{head.type}","subject":"{head.subject}",'
-            f'"dataschema":"{dataschema(head.type)}","organization":"{head.organization}",{sequence}'
-            f'"commandposition":"{cause.place}/{head.number}",'
+            f'{{"specversion":"{SPEC_VERSION}","id":"{id_}","type":"{kind}","subject":"{subject}",'
+            f'"dataschema":"{dataschema(kind)}","organization":"{organization}",{numbered}'
+            f'"commandposition":"{cause.place}/{number}",'
         )
         value = b"".join((own.encode(), cause.members, b',"data":', data, b"}"))
-        headers = cloud_event_headers(head.id, head.type, head.subject)
-        return Outgoing(topic, key.encode(), value, headers, cause.timestamp_ms)
+        return Outgoing(topic, key.encode(), value, cloud_event_headers(id_, kind, subject), cause.timestamp_ms)
