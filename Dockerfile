@@ -1,8 +1,10 @@
-# The worker as an image. Both stages begin with the same image: the virtual environment's python is a link to theirs.
+# The worker as an image. Both stages have the same Python in the same place, for the virtual environment's python is a
+# link to it; the first one has a C compiler, too.
 ARG PYTHON_IMAGE=python:3.13-slim
+ARG BUILD_IMAGE=python:3.13
 
 
-FROM ${PYTHON_IMAGE} AS build
+FROM ${BUILD_IMAGE} AS build
 
 # For whoever has a package index of their own (--build-arg, or the environment of compose); without them pip's default.
 ARG PIP_INDEX_URL
@@ -12,7 +14,7 @@ ARG PIP_TRUSTED_HOST
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 
-# Without a pip of its own: the one here installs into it. Wheels alone, so nothing is ever compiled.
+# Without a pip of its own: the one here installs into it. Wheels alone: no dependency is ever compiled.
 # --build-arg REQUIREMENTS=traces for an image that can send spans, too.
 ARG REQUIREMENTS=runtime
 COPY requirements/${REQUIREMENTS}.txt requirements/
@@ -22,16 +24,20 @@ RUN python -m venv --without-pip /opt/billing-worker \
 
 # What the wheel is built with, in the versions and hashes of the development lock; pip refuses if one were missing here.
 COPY requirements/development.txt requirements/
-RUN awk '/^[a-z]/ {wanted = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/} wanted' \
+RUN awk '/^[a-z]/ {wanted = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers|mypy|mypy-extensions|\
+asyncpg|asyncpg-stubs|ast-serialize|librt|setuptools|typing-extensions)==/} wanted' \
     requirements/development.txt > requirements/build.txt \
  && python -m venv tools \
  && tools/bin/pip install --require-hashes --only-binary :all: --requirement requirements/build.txt
 
-COPY pyproject.toml README.md LICENSE ./
+# Compiled, with the types of what it is to run with. An empty value leaves it Python, and asks for no compiler.
+ARG HATCH_BUILD_HOOKS_ENABLE=1
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY migrations migrations
 COPY schemas schemas
 COPY worker worker
-RUN tools/bin/hatchling build --target wheel --directory dist \
+RUN PYTHONPATH=$(echo /opt/billing-worker/lib/python3*/site-packages) \
+    tools/bin/hatchling build --target wheel --directory dist \
  && pip --python /opt/billing-worker/bin/python install --no-deps dist/*.whl
 
 
@@ -46,6 +52,8 @@ ENV PATH=/opt/billing-worker/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     BILLING_HTTP__HOST=0.0.0.0
 COPY --from=build /opt/billing-worker /opt/billing-worker
+# Were the two images' Pythons not the same, it would show here.
+RUN ["python", "-c", "import worker.lane.deciding"]
 
 # A number, so that an orchestrator sees that it is not root. It owns no file, and the worker writes none.
 USER 10001:10001

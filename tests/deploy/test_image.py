@@ -123,6 +123,15 @@ def test_it_carries_the_program_the_migrations_and_nothing_to_build_with(image: 
         assert tool not in files
 
 
+def test_its_hot_modules_are_machine_code(image: str) -> None:
+    asked = (
+        "from worker.domain import decide; from worker.wire import incoming; print(decide.__file__, incoming.__file__)"
+    )
+    said = docker("run", "--rm", *LOCKED_DOWN, "--entrypoint=python", image, "-c", asked)
+
+    assert [file.endswith(".so") for file in said.split()] == [True, True], said
+
+
 def test_it_adds_little_to_python(image: str) -> None:
     (base,) = json.loads(docker("image", "inspect", OUR_BASE))
     (ours,) = json.loads(docker("image", "inspect", image))
