@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
-from aiohttp import web
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_1_0_0
 
 from worker.metrics import READY, REGISTRY
+from worker.ops.pages import Page, Pages
 from worker.settings import Http
 from worker.store import connections
 
@@ -32,42 +33,35 @@ class HealthServer:
     def __init__(self, http: Http, health: Health) -> None:
         self._http = http
         self._health = health
-        app = web.Application()
-        app.add_routes(
-            [
-                web.get("/livez", self._live),
-                web.get("/readyz", self._ready),
-                web.get("/metrics", self._metrics),
-            ]
-        )
-        self._runner = web.AppRunner(app, access_log=None)
+        self._pages = Pages({"/livez": self._live, "/readyz": self._ready, "/metrics": self._metrics})
         connections.count()
 
     async def start(self) -> str:
         """Listen. Returns the address, with the port that was free if 0 was asked for. Raises OSError."""
-        await self._runner.setup()
-        await web.TCPSite(self._runner, self._http.host, self._http.port).start()
-        host, port, *_ = self._runner.addresses[0]
+        host, port = await self._pages.start(self._http.host, self._http.port)
         return f"http://{host}:{port}"
 
     async def stop(self) -> None:
         """Listen no more."""
-        await self._runner.cleanup()
+        await self._pages.stop()
 
-    async def _live(self, _request: web.Request) -> web.Response:
+    def _live(self) -> Page:
         stuck = {f"lane {lane}": why for lane, why in self._health.stuck().items()}
-        body = json.dumps({"live": not stuck, "stuck": stuck})
-        return web.Response(text=body + "\n", status=503 if stuck else 200, content_type="application/json")
+        return _page({"live": not stuck, "stuck": stuck}, is_well=not stuck)
 
-    async def _ready(self, _request: web.Request) -> web.Response:
+    def _ready(self) -> Page:
         missing = self._missing()
-        body = json.dumps({"ready": not missing, "waitingFor": missing})
-        return web.Response(text=body + "\n", status=503 if missing else 200, content_type="application/json")
+        return _page({"ready": not missing, "waitingFor": missing}, is_well=not missing)
 
-    async def _metrics(self, _request: web.Request) -> web.Response:
+    def _metrics(self) -> Page:
         self._health.measure()
         READY.set(not self._missing())
-        return web.Response(body=generate_latest(REGISTRY), headers={"content-type": CONTENT_TYPE_PLAIN_1_0_0})
+        return Page(generate_latest(REGISTRY), CONTENT_TYPE_PLAIN_1_0_0)
 
     def _missing(self) -> dict[str, str]:
         return {**self._health.waiting_for, **self._health.unready()}
+
+
+def _page(told: Mapping[str, object], *, is_well: bool) -> Page:
+    status = HTTPStatus.OK if is_well else HTTPStatus.SERVICE_UNAVAILABLE
+    return Page(f"{json.dumps(told)}\n".encode(), "application/json; charset=utf-8", status)
