@@ -99,7 +99,7 @@ async def test_an_id_that_was_used_anew_since_the_backup_is_answered_as_it_was_l
     ]
     reading = Reading(Stretch(LANE, 1, 9, [], {}, NOON, []), results=results)
     async with opened(database_url, Rules()) as database:
-        row, _ = await database.take_lane(LANE, first_offset=1)
+        row, *_ = await database.take_lane(LANE, first_offset=1)
         async with database.transaction() as transaction:
             await inbox.append(transaction._connection, earlier)  # noqa: SLF001 - as a batch before the backup did
             await transaction.commit()

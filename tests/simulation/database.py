@@ -14,7 +14,7 @@ from tests.simulation.transactions import Connection, Transaction
 from worker.domain.values import Instant, Rules
 from worker.lane.lane import ROOM_MIN
 from worker.store.journal_rows import JournalRow
-from worker.store.lanes import BEFORE_ALL, Lane
+from worker.store.lanes import BEFORE_ALL, Lane, Taken
 
 JOURNAL_AHEAD = ROOM_MIN + 12
 """So little that room has to be made again and again."""
@@ -52,9 +52,7 @@ class Database:
     async def check_declared(self) -> None:
         """Nothing is ever declared anew here."""
 
-    async def take_lane(
-        self, partition: int, *, first_offset: int, published: int = 0, above: int = 0
-    ) -> tuple[Lane, Instant | None]:
+    async def take_lane(self, partition: int, *, first_offset: int, published: int = 0, above: int = 0) -> Taken:
         """Become the owner: a new epoch. Waits for a batch in flight."""
         owner = PROCESS.get()
 
@@ -64,16 +62,17 @@ class Database:
                 return Lane(partition, above + 1, first_offset, BEFORE_ALL, None, first_offset, None, None)
             return replace(row, epoch=max(row.epoch, above) + 1)
 
-        return await self._get_ready(partition, f"take lane {partition}", take, published)
+        taken = await self._get_ready(partition, f"take lane {partition}", take, published)
+        assert taken is not None
+        return taken
 
-    async def keep_lane(self, partition: int, epoch: int, *, published: int = 0) -> tuple[Lane, Instant | None] | None:
+    async def keep_lane(self, partition: int, epoch: int, *, published: int = 0) -> Taken | None:
         """Go on as the owner of the epoch; None when it is somebody else's."""
 
         def keep(row: Lane | None) -> Lane | None:
             return row if row is not None and row.epoch == epoch else None
 
-        kept = await self._get_ready(partition, f"keep lane {partition} of {epoch}", keep, published)
-        return kept if kept[0] is not None else None
+        return await self._get_ready(partition, f"keep lane {partition} of {epoch}", keep, published)
 
     async def stop_lane(self, partition: int, epoch: int | None, reason: str | None) -> None:
         """Note why a lane waits for an operator's word; None lets it go on."""
@@ -110,17 +109,18 @@ class Database:
             if page:
                 yield page
 
-    async def _get_ready(self, partition: int, what: str, change: Change, published: int) -> tuple[Any, Instant | None]:
+    async def _get_ready(self, partition: int, what: str, change: Change, published: int) -> Taken | None:
         """Change the row, note the rules that hold from there, and look up when something falls due."""
         with self._connected() as connection:
             postgres, staged = self._postgres, connection.session.staged
 
-            def look(row: Lane) -> Instant | None:
-                self._make_room(partition, row.next_offset)
+            def look(row: Lane) -> tuple[Instant | None, int]:
+                room_until = self._make_room(partition, row.next_offset)
                 staged.rules[partition, max(row.next_offset, published)] = self._rules
-                return books.next_at(postgres.tables, partition)
+                return books.next_at(postgres.tables, partition), room_until
 
-            return await self._change(connection, partition, what, change, look)
+            row, seen = await self._change(connection, partition, what, change, look)
+            return None if row is None else Taken(row, *seen)
 
     async def _change(
         self,
@@ -128,19 +128,19 @@ class Database:
         partition: int,
         what: str,
         change: Change,
-        look: Callable[[Lane], Instant | None] = lambda _: None,
-    ) -> tuple[Lane | None, Instant | None]:
+        look: Callable[[Lane], Any] = lambda _: None,
+    ) -> tuple[Lane | None, Any]:
         """One transaction on the row, under its lock."""
         postgres, session = self._postgres, connection.session
 
-        def then() -> tuple[Lane | None, Instant | None]:
+        def then() -> tuple[Lane | None, Any]:
             row = change(postgres.tables.lanes.get(partition))
             if row is None:
                 return None, None
             session.staged.lane = row
             return row, look(row)
 
-        answer: tuple[Lane | None, Instant | None] = await connection.execute(
+        answer: tuple[Lane | None, Any] = await connection.execute(
             what, lambda request: postgres.lock(session, partition, request, then)
         )
         await connection.execute("COMMIT", lambda _: postgres.commit(session, partition))

@@ -137,10 +137,10 @@ def read_the_watermark_first(patch: pytest.MonkeyPatch) -> None:
                 watermark = await read_watermark(parts, reader, partition, known)
                 first_offset = (await reader.range_of(TopicPartition(parts.settings.topics.commands, partition))).start
             await publisher.start()
-            taken, due_at = await takeover._take(parts, partition, epoch, first_offset, watermark)  # noqa: SLF001
+            taken, due_at, room_until = await takeover._take(parts, partition, epoch, first_offset, watermark)  # noqa: SLF001
             on_taken(taken.epoch)
             taken = await takeover._publish_journal(parts, publisher, taken, watermark)  # noqa: SLF001
-            return TakenOver(taken, due_at, publisher)
+            return TakenOver(taken, due_at, publisher, room_until)
         except BaseException:
             await publisher.stop()
             raise
@@ -190,7 +190,7 @@ def start_from_the_groups_offset(patch: pytest.MonkeyPatch) -> None:
             return taken
         lanes = parts.database._postgres.tables.lanes  # noqa: SLF001
         lanes[partition] = replace(lanes[partition], next_offset=offset)
-        return TakenOver(replace(taken.lane, next_offset=offset), taken.due_at, taken.publisher)
+        return replace(taken, lane=replace(taken.lane, next_offset=offset))
 
     patch.setattr(lane, "take_over", take_over)
 

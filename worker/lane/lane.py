@@ -80,6 +80,7 @@ class Lane:
             try:
                 self.progress.set(LaneState.TAKING_OVER, self.progress.cause)
                 taken = await uncancelled(take_over(self._parts, self.partition, self._epoch, on_taken=self._hold))
+                self._room_until = taken.room_until
                 await self._work(Standing(taken.lane, taken.due_at), taken.publisher)
             except PositionMoved:
                 log.info("position_moved", lane=self.partition)
@@ -112,7 +113,6 @@ class Lane:
         row = standing.row
         has_moved = row.next_offset != self.next_offset
         self._standing = standing
-        self._room_until = row.next_offset
         self._published = row.published, row.horizon_offset
         self.progress.unpublished.clear()
         self.progress.through = None if row.horizon_offset is None else row.latest_at.timestamp()

@@ -19,7 +19,7 @@ from worker.store.book import Needs
 from worker.store.due import Due
 from worker.store.inbox import InboxRow
 from worker.store.journal_rows import JournalRow
-from worker.store.lanes import Lane, Moved
+from worker.store.lanes import Lane, Moved, Taken
 
 
 class GroupOffset(NamedTuple):
@@ -87,17 +87,15 @@ class Database(Protocol):
     async def check_declared(self) -> None:
         """Raises DeclaredAnew when another number of partitions is declared by now than this process began with."""
 
-    async def take_lane(
-        self, partition: int, *, first_offset: int, published: int = 0, above: int = 0
-    ) -> tuple[Lane, Instant | None]:
-        """Become the owner, and look up when something falls due. The rules that are set hold from the position on.
+    async def take_lane(self, partition: int, *, first_offset: int, published: int = 0, above: int = 0) -> Taken:
+        """Become the owner, with room in the journal, and look up when something falls due.
 
-        Waits for a batch in flight, then shuts its owner out. A lane that nobody ever took begins at `first_offset`.
-        `published` and `above` are what the topics know of its position and epoch: the rules hold from no sooner, and
+        The rules that are set hold from the position on. Waits for a batch in flight, then shuts its owner out. A lane
+        that nobody ever took begins at `first_offset`. `published` and `above` are what the topics know of its position and epoch: the rules hold from no sooner, and
         no epoch is counted again.
         """
 
-    async def keep_lane(self, partition: int, epoch: int, *, published: int = 0) -> tuple[Lane, Instant | None] | None:
+    async def keep_lane(self, partition: int, epoch: int, *, published: int = 0) -> Taken | None:
         """The same for the owner that holds the epoch already; None when it is somebody else's."""
 
     async def stop_lane(self, partition: int, epoch: int | None, reason: str | None) -> None:

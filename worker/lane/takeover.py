@@ -25,7 +25,7 @@ from worker.lane.parts import Parts
 from worker.lane.ports import Reader
 from worker.lane.publisher import Handover, Publisher
 from worker.lane.watermark import Watermark, read_watermark
-from worker.store.lanes import Lane
+from worker.store.lanes import Lane, Taken
 from worker.wire.cause import to_ms
 from worker.wire.outgoing import Topic, restore
 
@@ -37,11 +37,15 @@ JOURNAL_ROWS_MAX = 5_000
 
 @value
 class TakenOver:
-    """A lane that is ours, with nothing unpublished, and the publisher to go on with."""
+    """A lane that is ours, with nothing unpublished, and the publisher to go on with.
+
+    Up to `room_until` there is room in the journal.
+    """
 
     lane: Lane
     due_at: Instant | None
     publisher: Publisher
+    room_until: int
 
 
 async def take_over(
@@ -67,7 +71,7 @@ async def take_over(
             watermark = await read_watermark(parts, reader, partition, known)
             await pass_by(Failpoint.TAKE_OVER_WATERMARK_READ)
             first_offset = (await reader.range_of(commands)).start
-            lane, due_at = await _take(parts, partition, epoch, first_offset, watermark)
+            lane, due_at, room_until = await _take(parts, partition, epoch, first_offset, watermark)
             on_taken(lane.epoch)
             await pass_by(Failpoint.TAKE_OVER_TAKEN)
             await _check_log(reader, commands, lane, watermark)
@@ -77,7 +81,7 @@ async def take_over(
             watermark = await _tell_epoch(parts, publisher, lane, watermark)
         lane = await _publish_journal(parts, publisher, lane, watermark)
         await pass_by(Failpoint.TAKE_OVER_JOURNAL_PUBLISHED)
-        return TakenOver(lane, due_at, publisher)
+        return TakenOver(lane, due_at, publisher, room_until)
     except BaseException:
         await publisher.stop()
         raise
@@ -92,7 +96,7 @@ async def _check_epoch(parts: Parts, partition: int, epoch: int) -> None:
 
 async def _take(
     parts: Parts, partition: int, epoch: int | None, first_offset: int, watermark: Watermark | None
-) -> tuple[Lane, Instant | None]:
+) -> Taken:
     """Take the row. Only an assignment begins a new epoch: two that both retried would fence each other for ever.
 
     A lane that the topics know and the database does not begins at the first command that ever was.

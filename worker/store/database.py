@@ -16,7 +16,7 @@ from worker.store.book import Needs
 from worker.store.due import Due
 from worker.store.inbox import InboxRow
 from worker.store.journal_rows import JournalRow
-from worker.store.lanes import Lane, Moved
+from worker.store.lanes import Lane, Moved, Taken
 from worker.store.stopped import end_stopped_copies, is_lock_timeout
 
 JOURNAL_AHEAD = 100_000
@@ -128,23 +128,21 @@ class PostgresDatabase:
         async with self._engine.connect() as connection:
             await self._check_declared(connection)
 
-    async def take_lane(
-        self, partition: int, *, first_offset: int, published: int = 0, above: int = 0
-    ) -> tuple[Lane, Instant | None]:
+    async def take_lane(self, partition: int, *, first_offset: int, published: int = 0, above: int = 0) -> Taken:
         """Become the owner: a new epoch, above `above`. Waits for a batch in flight, then shuts its owner out."""
         async with self._waiting_for_the_row() as connection:
             lane = await lanes.take(connection, partition, first_offset=first_offset, above=above)
             await self._check_declared(connection)
-            return lane, await self._get_ready(connection, lane, published)
+            return await self._get_ready(connection, lane, published)
 
-    async def keep_lane(self, partition: int, epoch: int, *, published: int = 0) -> tuple[Lane, Instant | None] | None:
+    async def keep_lane(self, partition: int, epoch: int, *, published: int = 0) -> Taken | None:
         """Go on as the owner of the epoch; None when it is somebody else's. Waits for a batch in flight."""
         async with self._waiting_for_the_row() as connection:
             lane = await lanes.hold(connection, partition)
             if lane is None or lane.epoch != epoch:
                 return None
             await self._check_declared(connection)
-            return lane, await self._get_ready(connection, lane, published)
+            return await self._get_ready(connection, lane, published)
 
     async def stop_lane(self, partition: int, epoch: int | None, reason: str | None) -> None:
         """Note why a lane waits for an operator's word; None lets it go on. Without an epoch: whoever owns it."""
@@ -184,20 +182,18 @@ class PostgresDatabase:
         if self._partitions is not None:
             await installation.check(connection, self._partitions)
 
-    async def _get_ready(self, connection: AsyncConnection, lane: Lane, published: int) -> Instant | None:
+    async def _get_ready(self, connection: AsyncConnection, lane: Lane, published: int) -> Taken:
         """The rules that are set hold from the position on; from where was published, if that is further.
 
         Where none are known, those that held before are lost: then these are supposed from the position on, as a
         rebuild supposes them, and a lane begins where its rules do.
-
-        Returns when something falls due.
         """
-        await self._make_room(connection, lane.partition, lane.next_offset)
+        room_until = await self._make_room(connection, lane.partition, lane.next_offset)
         offset = max(lane.next_offset, published)
         if await rules.in_force(connection, lane.partition, offset) is None:
             offset = lane.next_offset
         await rules.hold_from(connection, lane.partition, offset, self._rules)
-        return await due.next_at(connection, lane.partition)
+        return Taken(lane, await due.next_at(connection, lane.partition), room_until)
 
     @staticmethod
     async def _make_room(connection: AsyncConnection, partition: int, next_offset: int) -> int:

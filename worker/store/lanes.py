@@ -67,6 +67,14 @@ class Moved(NamedTuple):
     answered: dict[Key, Remembered]
 
 
+class Taken(NamedTuple):
+    """A lane that is ours: when something falls due, and up to which offset the journal has room."""
+
+    lane: "Lane"
+    due_at: Instant | None
+    room_until: int
+
+
 class LaneUnknown(LookupError):  # noqa: N818  it is the lane that is
     """There is no row for a lane, and nobody said where it begins."""
 
