@@ -91,8 +91,8 @@ class Database(Protocol):
         """Become the owner, with room in the journal, and look up when something falls due.
 
         The rules that are set hold from the position on. Waits for a batch in flight, then shuts its owner out. A lane
-        that nobody ever took begins at `first_offset`. `published` and `above` are what the topics know of its position and epoch: the rules hold from no sooner, and
-        no epoch is counted again.
+        that nobody ever took begins at `first_offset`. `published` and `above` are what the topics know of its position
+        and epoch: the rules hold from no sooner, and no epoch is counted again.
         """
 
     async def keep_lane(self, partition: int, epoch: int, *, published: int = 0) -> Taken | None:
