@@ -68,7 +68,8 @@ fuzz: $(FUZZER) ## search for input that the reader does not stand, guided by co
 	$(BIN)/python -m tests.fuzz.explore --seconds $(or $(SECONDS),60) $(ARGS)
 
 bench: $(READY) ## how fast, beside what the machine can do: make bench [QUICK=1 | FULL=1] [ONLY=latency,growth]
-	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY)) $(ARGS)
+	@$(MAKE) --no-print-directory compiled || echo "==> plain Python is measured: nothing could be compiled"
+	@PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(COMPILED):$(CURDIR) $(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 compiled: $(COMPILED)/ready ## the worker with its hot modules as machine code, in .venv/compiled (needs a C compiler)
 

@@ -3,6 +3,7 @@
     python -m benchmarks [--quick | --full] [--only drain,latency] [--json FILE]
 
 `drain` is the limit probe, the naive baseline and the worker in turns. The servers' data lie in a temporary directory.
+The worker is whatever Python finds under its name: `make bench` has it find the compiled build.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from benchmarks.plot import plot
 from benchmarks.show import Show
 from benchmarks.sizes import FULL, ORDINARY, QUICK, Sizes
 from benchmarks.stage import IN_MEMORY, Stage, file_system_of, stage
+from worker.domain import decide
 from worker.embedded import Stack
 
 RESULTS: Final = Path(__file__).parent / "results"
@@ -137,6 +139,7 @@ def _surroundings(directory: Path) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
         "python_nanoseconds_an_object": round(_object_seconds() * 1e9),
+        "compiled": not str(decide.__file__).endswith(".py"),
         "file_system": file_system_of(directory),
         "load_before": round(psutil.getloadavg()[0], 1),
     }
