@@ -94,11 +94,13 @@ def compile_here(pyproject: str, modules: list[str]) -> None:
     from mypyc.build import mypycify  # noqa: PLC0415 - only who compiles has it
     from setuptools import setup  # noqa: PLC0415
 
+    # One library, but put together as if there were more of them: whoever sees all classes at once takes those of our
+    # decorator `value` for classes without __eq__, and compares them by identity.
     extensions = mypycify(
         ["--config-file", pyproject, *modules],
         opt_level="3",
         debug_level="0",
-        group_name=SHARED_LIBRARY,
+        separate=[(modules, SHARED_LIBRARY)],
         target_dir="generated",
     )
     setup(

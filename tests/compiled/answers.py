@@ -49,8 +49,12 @@ def main() -> None:
 
 
 def _story() -> list[Sent]:
-    commands = MIXES["story"](STORY_COMMANDS)
-    return [Sent(BEGINNING, partition_of(name, PARTITIONS), name.encode(), value, ()) for name, value in commands]
+    """Each command twice, under another id: what is there already is equal to what is wanted, and another object."""
+    return [
+        Sent(BEGINNING, partition_of(name, PARTITIONS), name.encode(), written, ())
+        for name, value in MIXES["story"](STORY_COMMANDS)
+        for written in (value, value.replace(b'"id": "', b'"id": "again-'))
+    ]
 
 
 def _bad_input() -> list[Sent]:
