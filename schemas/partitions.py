@@ -7,7 +7,9 @@ _POSITIVE = 0x7FFFFFFF
 _32_BITS = 0xFFFFFFFF
 _SEED = 0x9747B28C
 _MIX = 0x5BD1E995
-_CACHED_KEYS_MAX = 65_536
+_CACHED_KEYS_MAX = 8_192
+"""Each takes 200 bytes of a worker. The records of one command share a key, and find it among a few as among many."""
+
 _CACHED_KEY_BYTES_MAX = 256
 
 
