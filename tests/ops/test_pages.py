@@ -81,14 +81,17 @@ async def test_a_request_may_come_in_pieces_and_with_a_query(port: int) -> None:
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
-        (b"GET /unwell HTTP/1.1\r\n\r\n", "503 Service Unavailable"),
-        (b"GET /other HTTP/1.1\r\n\r\n", "404 Not Found"),
-        (b"POST /page HTTP/1.1\r\n\r\n", "405 Method Not Allowed"),
-        (b"GET /broken HTTP/1.1\r\n\r\n", "500 Internal Server Error"),
+        (b"GET /unwell HTTP/1.1\r\nhost: here\r\n\r\n", "503 Service Unavailable"),
+        (b"GET /other HTTP/1.1\r\nhost: here\r\n\r\n", "404 Not Found"),
+        (b"POST /page HTTP/1.1\r\nhost: here\r\n\r\n", "405 Method Not Allowed"),
+        (b"GET /broken HTTP/1.1\r\nhost: here\r\n\r\n", "500 Internal Server Error"),
         (b"GET /page\r\n\r\n", "400 Bad Request"),
         (b"GET /page FTP/1\r\n\r\n", "400 Bad Request"),
         (b"\xff\x00\r\n\r\n", "400 Bad Request"),
-        (b"GET /page HTTP/1.1\r\nx: " + b"y" * 20_000 + b"\r\n\r\n", "431 Request Header Fields Too Large"),
+        (
+            b"GET /page HTTP/1.1\r\nhost: here\r\nx: " + b"y" * 40_000 + b"\r\n\r\n",
+            "431 Request Header Fields Too Large",
+        ),
     ],
 )
 async def test_what_cannot_be_answered_is_refused(port: int, request_: bytes, status: str) -> None:
