@@ -154,6 +154,7 @@ class Lane:
                         self._standing = standing = reached
                         self.progress.committed(appended_at)
                         await handovers.put((handover, self._hand_on_turn()))
+                        del handover  # by the time of the next batch it is published
                         await self._make_room(reached.row)
                         if self._draining.is_set():
                             break  # with much due, one batch is many transactions: the rest is the next owner's
@@ -165,6 +166,7 @@ class Lane:
             except Exception as error:
                 self.progress.doubt = cause_of(error)
                 raise
+            del records
         await handovers.put(None)
         return None
 
@@ -196,14 +198,21 @@ class Lane:
                 waiting.append(handovers.get_nowait())
             is_last = waiting[-1] is None
             committed = [each for each in waiting if each is not None]
-            if batches := [handover for handover, _ in committed]:
-                with metrics.PUBLISH_SECONDS.time():
-                    self._published = batches[-1].next_offset, await publisher.publish(batches)
-                self.progress.published(len(batches), batches[-1].horizon.timestamp_ms / 1000)
-                if not publisher.tells_group:
-                    self._flow.tell(batches[-1].next_offset)
-                for _, turn in committed:
-                    self._end(turn)
+            if committed:
+                await self._make_visible(publisher, committed)
+            # What is published is let go before the next is waited for: with many lanes that adds up.
+            del waiting, committed
+
+    async def _make_visible(self, publisher: Publisher, committed: Sequence[Committed]) -> None:
+        handovers = [handover for handover, _ in committed]
+        last = handovers[-1]
+        with metrics.PUBLISH_SECONDS.time():
+            self._published = last.next_offset, await publisher.publish(handovers)
+        self.progress.published(len(handovers), last.horizon.timestamp_ms / 1000)
+        if not publisher.tells_group:
+            self._flow.tell(last.next_offset)
+        for _, turn in committed:
+            self._end(turn)
 
     def _ticker(self, standing: Standing) -> Ticker:
         return Ticker(

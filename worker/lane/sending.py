@@ -3,12 +3,14 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import partial
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import UnknownTopicOrPartitionError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
+from worker.broker.delivered import forget
 from worker.settings import Settings
 from worker.wire.outgoing import Outgoing, Topic
 from worker.wire.partitions import partition_of_key
@@ -64,11 +66,11 @@ async def _send_batch(
     except UnknownTopicOrPartitionError:  # names no topic, and is raised too where no broker answers
         msg = f"Kafka says nothing of topic {log.topic}: is the topic gone, or the broker silent?"
         raise UnknownTopicOrPartitionError(msg) from None
-    sent.add_done_callback(_look_at)
+    sent.add_done_callback(partial(_look_at, batch))
     return sent
 
 
-def _look_at(sent: "asyncio.Future[RecordMetadata]") -> None:
-    """An error that nobody waits for any more, since another came first, is no news."""
-    if not sent.cancelled():
-        sent.exception()
+def _look_at(batch: BatchBuilder, sent: "asyncio.Future[RecordMetadata]") -> None:
+    """An error that nobody waits for any more, since another came first, is no news. What is delivered is let go."""
+    if not sent.cancelled() and sent.exception() is None:
+        forget(batch)
