@@ -68,3 +68,12 @@ def imported_by(path: Path) -> set[str]:
             assert node.level == 0, f"{name_of(path)} imports relatively"
             found.add(node.module or "")
     return found
+
+
+def test_no_value_is_final() -> None:
+    """What compiles the rules would compare them by identity: it does not see the `__eq__` that `value` makes."""
+    for path in OURS:
+        classes = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.ClassDef)]
+        for node in classes:
+            named = {ast.unparse(decorator) for decorator in node.decorator_list}
+            assert not {"value", "final"} <= named, f"{node.name} in {name_of(path)}"
