@@ -18,9 +18,10 @@ from worker.wire.canonical import canonical
 from worker.wire.dead_letters import TRUNCATED
 from worker.wire.envelope import ATTRIBUTES, Envelope, open_envelope
 from worker.wire.incoming import read
+from worker.wire.real import Real
 from worker.wire.records import Headers
 from worker.wire.request import Request, Tick, Unreadable, Why
-from worker.wire.strict_json import DEPTH_MAX, Real, read_json
+from worker.wire.strict_json import DEPTH_MAX, read_json
 
 SECONDS_MAX = 5.0
 """Of computing, not of waiting; what takes longest takes a tenth of it on a slow machine."""

@@ -4,6 +4,7 @@ import re
 from json import JSONDecodeError, JSONDecoder
 from typing import Final, NoReturn
 
+from worker.wire.real import Real
 from worker.wire.request import Unreadable, Why
 
 DEPTH_MAX: Final = 64
@@ -13,12 +14,6 @@ INTEGER_DIGITS_MAX: Final = 4_300
 _FRAMING_BYTES_MIN = 5
 _BYTE_ORDER_MARK = "\ufeff"
 _BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)  # a string, whatever is in it, is one match
-
-
-class Real(float):
-    """A number that was written with a fraction or an exponent. No value of the contract is one."""
-
-    __slots__ = ()
 
 
 class _Refused(Exception):  # noqa: N818 - never leaves this module
