@@ -41,7 +41,7 @@ TELL_SECONDS = 1.0
 JOIN_AGAIN_SECONDS = 1.0
 """How often is tried to join a group that refuses."""
 
-HEARTBEAT_MS_MAX = 500
+HEARTBEAT_MS_MAX = 300
 """With a heartbeat a worker hears that another has left or come: until then the other's lanes stand still."""
 
 
