@@ -9,7 +9,7 @@ class Sizes:
     """Counts of commands, repeats and seconds. `bindings` are the histories that growth is measured with."""
 
     partitions: int = 6
-    warm_up_commands: int = 30_000
+    warm_up_commands: int = 200_000
     commands: int = 100_000
     repeats: int = 3
     repeats_of_other_mixes: int = 2
@@ -18,7 +18,7 @@ class Sizes:
     mixes: tuple[str, ...] = ("binds", "half_moves", "story", "one_hot")
     latency_rates: tuple[int, ...] = (50, 500, 2_000)
     latency_seconds: float = 12
-    latency_warm_up_seconds: float = 3
+    latency_warm_up_seconds: float = 5
     growth_commands: int = 50_000
     growth_repeats: int = 2
     bindings: tuple[int, ...] = (1_000_000,)

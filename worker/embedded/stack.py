@@ -1,4 +1,4 @@
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,9 +26,12 @@ class Stack:
         *,
         kafka_settings: Mapping[str, str] | None = None,
         postgres_settings: Mapping[str, str] | None = None,
+        java_options: Sequence[str] = (),
         on_progress: Callable[[str], None] = silent,
     ) -> None:
-        self.kafka = Kafka(directory / "kafka", settings=kafka_settings, on_progress=on_progress)
+        self.kafka = Kafka(
+            directory / "kafka", settings=kafka_settings, java_options=java_options, on_progress=on_progress
+        )
         self.postgres = Postgres(directory / "postgres", settings=postgres_settings, on_progress=on_progress)
 
     @property
