@@ -73,6 +73,7 @@ def main() -> None:
         Stack(
             Path(directory),
             kafka_settings=KAFKA_SETTINGS,
+            postgres_settings={"shared_buffers": f"{_shared_buffers_mebibytes()}MB"},
             java_options=() if options.quick else AS_BROKERS_RUN,
             on_progress=show.tell,
         ) as stack,
@@ -149,6 +150,11 @@ def _surroundings(directory: Path) -> dict[str, Any]:
         "file_system": file_system_of(directory),
         "load_before": round(psutil.getloadavg()[0], 1),
     }
+
+
+def _shared_buffers_mebibytes() -> int:
+    """A quarter of the memory, as PostgreSQL's documentation has it for a server, but not more than 4 GiB."""
+    return min(4096, psutil.virtual_memory().total // 2**20 // 4)
 
 
 def _object_seconds() -> float:

@@ -20,7 +20,7 @@ class Sizes:
     latency_seconds: float = 12
     latency_warm_up_seconds: float = 5
     growth_commands: int = 50_000
-    growth_repeats: int = 2
+    growth_repeats: int = 3
     bindings: tuple[int, ...] = (1_000_000,)
     projects_on_one_account: int = 100_000
     cost_commands: int = 100_000
