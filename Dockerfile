@@ -1,7 +1,7 @@
 # The worker as an image. Both stages have the same Python in the same place, for the virtual environment's python is a
-# link to it; the first one has a C compiler, too.
+# link to it. With a C compiler in the first one (--build-arg BUILD_IMAGE=python:3.13) the worker is compiled.
 ARG PYTHON_IMAGE=python:3.13-slim
-ARG BUILD_IMAGE=python:3.13
+ARG BUILD_IMAGE=${PYTHON_IMAGE}
 
 
 FROM ${BUILD_IMAGE} AS build
@@ -30,13 +30,13 @@ asyncpg|asyncpg-stubs|ast-serialize|librt|setuptools|typing-extensions)==/} want
  && python -m venv tools \
  && tools/bin/pip install --require-hashes --only-binary :all: --requirement requirements/build.txt
 
-# Compiled, with the types of what it is to run with. An empty value leaves it Python, and asks for no compiler.
-ARG HATCH_BUILD_HOOKS_ENABLE=1
 COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY migrations migrations
 COPY schemas schemas
 COPY worker worker
-RUN PYTHONPATH=$(echo /opt/billing-worker/lib/python3*/site-packages) \
+# Compiled where it can be, with the types of what it is to run with.
+RUN if command -v cc > /dev/null; then export HATCH_BUILD_HOOKS_ENABLE=1; fi \
+ && PYTHONPATH=$(echo /opt/billing-worker/lib/python3*/site-packages) \
     tools/bin/hatchling build --target wheel --directory dist \
  && pip --python /opt/billing-worker/bin/python install --no-deps dist/*.whl
 

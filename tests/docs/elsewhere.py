@@ -24,9 +24,10 @@ NOT_AS_IT_STANDS = {
     ("docs/subscribing.md", "export BILLING_KAFKA__BOOTSTRAP_SERVERS=localhost:9092"): (
         "goes on until it is ended; tests/examples/test_attribute_usage.py runs it on topics of its own"
     ),
-    ("docs/deploying.md", "docker build --tag registry.example/billing-worker:0.1.0 ."): (
-        "pushes to a registry; tests/deploy/test_image.py builds the image and runs it, where there is an engine"
-    ),
+    (
+        "docs/deploying.md",
+        "docker build --build-arg BUILD_IMAGE=python:3.13 --tag registry.example/billing-worker:0.1.0 .",
+    ): ("pushes to a registry; tests/deploy/test_image.py builds the image and runs it, where there is an engine"),
     ("docs/deploying.md", "docker compose up --build -d"): (
         "needs an engine; tests/containers/test_compose.py does it where there is one, "
         "tests/deploy/test_compose_monitoring.py with the profile"
