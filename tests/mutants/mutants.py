@@ -103,8 +103,8 @@ MUTANTS = {
             ),
             Patch(
                 "lane/lane.py",
-                "self._published = batches[-1].next_offset, await publisher.publish(batches)",
-                "self._published = batches[-1].next_offset, None",
+                "self._published = last.next_offset, await publisher.publish(handovers)",
+                "self._published = last.next_offset, None",
             ),
         ],
         scenarios.a_worker_killed_before_commit,
@@ -116,11 +116,11 @@ MUTANTS = {
         [
             Patch(
                 "lane/takeover.py",
-                "            lane, due_at = await _take(parts, partition, epoch, first_offset, watermark)\n",
+                "            lane, due_at, room_until = await _take(",
                 "            first = watermark.offset if watermark else 0\n"
                 "            polled = parts.database.journal(partition, first, 2**62, rows_max=JOURNAL_ROWS_MAX)\n"
                 "            polled = [rows async for rows in polled] if known else []\n"
-                "            lane, due_at = await _take(parts, partition, epoch, first_offset, watermark)\n",
+                "            lane, due_at, room_until = await _take(",
             ),
             Patch(
                 "lane/takeover.py",
