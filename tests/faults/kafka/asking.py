@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
 from tests.system.deployment import Deployment
@@ -15,6 +16,7 @@ from worker.broker import clients
 
 OFFSET_DELETE = 47
 NO_ERROR, NOT_EMPTY = 0, 68
+_TIMESTAMP_TYPE = "message.timestamp.type"
 
 
 @asynccontextmanager
@@ -26,6 +28,22 @@ async def asking(deployment: Deployment) -> AsyncIterator[AIOKafkaAdminClient]:
         yield admin
     finally:
         await admin.close()
+
+
+async def stamp(deployment: Deployment, whose: str) -> None:
+    """Let the topic of commands take times of publishers (CreateTime), or its broker's (LogAppendTime)."""
+    topic = ConfigResource(ConfigResourceType.TOPIC, deployment.settings.topics.commands)
+    changed = ConfigResource(topic.resource_type, topic.name, configs={_TIMESTAMP_TYPE: whose})
+    async with asking(deployment) as admin:
+        await admin.alter_configs([changed])
+
+        async def is_known() -> bool:
+            """The broker answers before it acts."""
+            (response,) = await admin.describe_configs([topic])
+            ((_code, _message, _type, _name, entries),) = response.resources
+            return any((name, value) == (_TIMESTAMP_TYPE, whose) for name, value, *_ in entries)
+
+        await until(is_known, f"times are {whose}", 30)
 
 
 async def delete_group(deployment: Deployment) -> None:

@@ -5,10 +5,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import RecordsToDelete
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from sqlalchemy import text
 
-from tests.faults.kafka.asking import asking, delete_group, delete_group_offset
+from tests.faults.kafka.asking import asking, delete_group, delete_group_offset, stamp
 from tests.faults.kafka.lanes import ORGANIZATIONS, are_answered, binds, ids_of, publish_to_all
 from tests.faults.kafka.trial import ready, says_why, told
 from tests.system.checker import check
@@ -145,11 +144,7 @@ async def stopped_lanes(deployment: Deployment) -> dict[int, str]:
 async def test_commands_before_one_without_an_append_time_are_answered(deployment: Deployment) -> None:
     """They are read in one piece: nothing is lost when an operator lets the log begin behind those without."""
     await publish_to_all(deployment, 0, 5)
-    plain = ConfigResource(
-        ConfigResourceType.TOPIC, deployment.settings.topics.commands, {"message.timestamp.type": "CreateTime"}
-    )
-    async with asking(deployment) as admin:
-        await admin.alter_configs([plain])
+    await stamp(deployment, "CreateTime")
     await publish_to_all(deployment, 5, 6)
     assert {record.timestamp_type for record in await deployment.read("commands")} == {0, 1}
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from tests.faults.kafka.asking import asking
+from tests.faults.kafka.asking import asking, stamp
 from tests.faults.kafka.lanes import ORGANIZATIONS, binds, ids_of
 from tests.faults.kafka.trial import ready, says_why
 from tests.recovery.drills import page
@@ -54,15 +53,6 @@ async def stopped(deployment: Deployment, why: str) -> AsyncIterator[Operator]:
         assert all(why in row["stopped"] for row in await somebody.asks("lanes"))
         await somebody.stop_the_workers()
         yield somebody
-
-
-async def stamp(deployment: Deployment, whose: str) -> None:
-    """Let the topic of commands take times of publishers, or its broker's."""
-    resource = ConfigResource(
-        ConfigResourceType.TOPIC, deployment.settings.topics.commands, configs={"message.timestamp.type": whose}
-    )
-    async with asking(deployment) as admin:
-        await admin.alter_configs([resource])
 
 
 @pytest.mark.slow
