@@ -1,10 +1,10 @@
 # The worker as an image. Both stages have the same Python in the same place, for the virtual environment's python is a
 # link to it. With a C compiler in the first one (--build-arg BUILD_IMAGE=python:3.13) the worker is compiled.
 ARG PYTHON_IMAGE=python:3.13-slim
-ARG BUILD_IMAGE=${PYTHON_IMAGE}
+ARG BUILD_IMAGE
 
 
-FROM ${BUILD_IMAGE} AS build
+FROM ${BUILD_IMAGE:-${PYTHON_IMAGE}} AS build
 
 # For whoever has a package index of their own (--build-arg, or the environment of compose); without them pip's default.
 ARG PIP_INDEX_URL

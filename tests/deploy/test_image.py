@@ -23,6 +23,7 @@ ADDED_MB_MAX = 150
 LOCKED_DOWN = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--network=none")
 SHELLS = ("/bin/sh", "/bin/bash", "/bin/dash", "/usr/bin/sh", "/usr/bin/bash", "/usr/bin/dash")
 OUR_BASE = "python:3.13-slim"
+WITH_A_COMPILER = "python:3.13"
 
 
 def docker(*arguments: str, said: str = "", seconds: float = SECONDS_MAX, fails: bool = False) -> str:
@@ -123,11 +124,13 @@ def test_it_carries_the_program_the_migrations_and_nothing_to_build_with(image: 
         assert tool not in files
 
 
-def test_its_hot_modules_are_machine_code(image: str) -> None:
+@pytest.mark.usefixtures("image")  # an engine is at hand
+def test_with_a_compiler_its_hot_modules_are_machine_code() -> None:
     asked = (
         "from worker.domain import decide; from worker.wire import incoming; print(decide.__file__, incoming.__file__)"
     )
-    said = docker("run", "--rm", *LOCKED_DOWN, "--entrypoint=python", image, "-c", asked)
+    with built("--build-arg", f"BUILD_IMAGE={WITH_A_COMPILER}", ".") as compiled:
+        said = docker("run", "--rm", *LOCKED_DOWN, "--entrypoint=python", compiled, "-c", asked)
 
     assert [file.endswith(".so") for file in said.split()] == [True, True], said
 
