@@ -36,7 +36,6 @@ class Buffer:
         self._flow = flow
         self._limits = limits
         self._records: deque[ConsumerRecord] = deque()
-        self._sizes: deque[int] = deque()
         self._bytes = 0
         self._next_offset: int | None = None
         self._is_paused = True
@@ -62,7 +61,6 @@ class Buffer:
         """Drop everything: it is read again from wherever `open` says."""
         self._next_offset = self._unreadable = None
         self._records.clear()
-        self._sizes.clear()
         self._bytes = 0
         self._flow.pause()
         self._is_paused = True
@@ -81,9 +79,7 @@ class Buffer:
             return
         self._next_offset = fresh[-1].offset + 1
         self._records.extend(fresh)
-        sizes = [_size(record) for record in fresh]
-        self._sizes.extend(sizes)
-        self._bytes += sum(sizes)
+        self._bytes += sum(map(_size, fresh))
         if not self._is_paused and self._is_full(1):
             self._is_paused = True
             self._flow.pause()
@@ -108,11 +104,10 @@ class Buffer:
         batch: list[ConsumerRecord] = []
         room = self._limits.batch_bytes_max
         while self._records and len(batch) < self._limits.batch_records_max:
-            size = self._sizes[0]
+            size = _size(self._records[0])
             if batch and size > room:
                 break
             batch.append(self._records.popleft())
-            self._sizes.popleft()
             room -= size
             self._bytes -= size
         if self._is_paused and not self._is_full(2):
@@ -127,7 +122,4 @@ class Buffer:
 
 
 def _size(record: ConsumerRecord) -> int:
-    size = len(record.value or b"")
-    for _, value in record.headers:
-        size += len(value or b"")
-    return size
+    return len(record.value or b"") + sum(len(value or b"") for _, value in record.headers)

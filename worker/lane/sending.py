@@ -46,13 +46,11 @@ async def send(
     futures = []
     for log, outgoing in logs.items():
         batch = producer.create_batch()
-        append = batch.append
         for _, key, value, headers, timestamp in outgoing:
-            if append(key=key, value=value, headers=list(headers), timestamp=timestamp) is None:
+            if batch.append(key=key, value=value, headers=list(headers), timestamp=timestamp) is None:
                 futures.append(await _send_batch(producer, batch, log))
                 batch = producer.create_batch()
-                append = batch.append
-                append(key=key, value=value, headers=list(headers), timestamp=timestamp)
+                batch.append(key=key, value=value, headers=list(headers), timestamp=timestamp)
         futures.append(await _send_batch(producer, batch, log))
     return futures
 

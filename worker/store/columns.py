@@ -31,16 +31,9 @@ def found(table: str, columns: Mapping[str, str], key: Sequence[str], *, prefix:
 
 
 def by_column(columns: Iterable[str], rows: Sequence[Sequence[object]], *, prefix: str = "") -> dict[str, Any]:
-    """The parameters for `unnest`. Of a column of nulls none is sent: where the others go on, `unnest` gives nulls."""
+    """The parameters for `unnest`."""
     names = [prefix + name for name in columns]
-    if not rows:
-        return dict.fromkeys(names, ())
-    values = map(_without_nulls, zip(*rows, strict=True))
-    return dict(zip(names, values, strict=True))
-
-
-def _without_nulls(column: tuple[object, ...]) -> tuple[object, ...]:
-    return () if column[0] is None and column.count(None) == len(column) else column
+    return dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
 
 
 async def copy_into(connection: AsyncConnection, table: str, columns: Sequence[str], rows: Sequence[Any]) -> None:

@@ -5,11 +5,11 @@ type, at five times the time; every record that goes out is such a row.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from struct import Struct
 from typing import Final, NamedTuple
 
-from worker.domain.values import Instant
+from worker.domain.values import MICROSECOND, Instant
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no extension
 _TRAILER: Final = b"\xff\xff"
@@ -18,7 +18,6 @@ _FIELDS: Final = 7
 _LENGTH: Final = Struct("!i")
 _NULL: Final = _LENGTH.pack(-1)
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class JournalRow(NamedTuple):
@@ -40,7 +39,7 @@ def encoded(rows: Iterable[JournalRow]) -> bytes:
     latest, micros = _EPOCH, 0
     for offset, index, at, topic, key, value, headers in rows:
         if at is not latest:
-            latest, micros = at, (at - _EPOCH) // _MICROSECOND
+            latest, micros = at, (at - _EPOCH) // MICROSECOND
         name = topics.get(topic)
         if name is None:
             name = topics[topic] = _field(topic.encode())

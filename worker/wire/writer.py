@@ -21,6 +21,7 @@ from worker.wire.dead_letters import dead_letter
 from worker.wire.events import FORMS
 from worker.wire.horizons import Horizon, horizon_data, horizon_key
 from worker.wire.outgoing import Outgoing, Topic, cloud_event_headers
+from worker.wire.parts import Json
 from worker.wire.records import RawRecord
 from worker.wire.request import Request, Tick, Unreadable
 from worker.wire.results import WrittenEvent, WrittenResult
@@ -82,17 +83,11 @@ class Writer:
 
     def account_state(self, cause: Cause, account: Account, index: int) -> Outgoing:
         """The whole account for its compacted topic."""
-        key = f"{account.organization}/{account.id}"
-        subject, data = f"accounts/{key}", dumps(account_state(account))
-        id_, kind, number = self._state_id(cause, subject), AccountState.TYPE, account.sequence
-        return self._record(cause, Topic.ACCOUNTS, key, id_, kind, subject, account.organization, number, index, data)
+        return self._state(cause, Topic.ACCOUNTS, AccountState.TYPE, "accounts", account, index, account_state(account))
 
     def payer_state(self, cause: Cause, project: Project, index: int) -> Outgoing:
         """Who pays for a project, for its compacted topic."""
-        key = f"{project.organization}/{project.id}"
-        subject, data = f"projects/{key}", dumps(payer_state(project))
-        id_, kind, number = self._state_id(cause, subject), PayerState.TYPE, project.sequence
-        return self._record(cause, Topic.PAYERS, key, id_, kind, subject, project.organization, number, index, data)
+        return self._state(cause, Topic.PAYERS, PayerState.TYPE, "projects", project, index, payer_state(project))
 
     def payer_tombstone(self, cause: Cause, organization: str, project: str) -> Outgoing:
         """Removes a project from its compacted topic, long after its deletion."""
@@ -122,8 +117,14 @@ class Writer:
         """The record as it came, with the reason; never larger than the topic takes."""
         return dead_letter(record, unreadable, to_ms(at), record_bytes_max)
 
-    def _state_id(self, cause: Cause, subject: str) -> str:
-        return derive_id(self._installation, f"state/{cause.place}/{subject}")
+    def _state(
+        self, cause: Cause, topic: Topic, kind: str, folder: str, state: Account | Project, number: int, data: Json
+    ) -> Outgoing:
+        organization = state.organization
+        key = f"{organization}/{state.id}"
+        subject = f"{folder}/{key}"
+        id_ = derive_id(self._installation, f"state/{cause.place}/{subject}")
+        return self._record(cause, topic, key, id_, kind, subject, organization, state.sequence, number, dumps(data))
 
     def _result(self, cause: Cause, index: int, typed: tuple[str, bytes]) -> WrittenResult:
         (kind, data), origin = typed, cause.origin

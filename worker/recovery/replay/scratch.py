@@ -136,10 +136,10 @@ class Scratch:
     async def _decide(self, lane: Lane, era: Stretch, partitions: int, bar: Bar, pace: Pace) -> None:
         number = era.lane
         database = self._parts(lane.rules[0][1], partitions).database
-        row, due_at, _ = await database.take_lane(number, first_offset=era.first)
+        row, due_at, room_until = await database.take_lane(number, first_offset=era.first)
         reached = min(max(era.first, row.next_offset), era.last)
         _leave_out(bar, reached - era.first)
-        standing, room_until = Standing(row, due_at), row.next_offset
+        standing = Standing(row, due_at)
         async for page in pages(self.consumer, self.topic, Stretch(number, reached, era.last)):
             if page[-1].offset + ROOM_MIN > room_until:
                 room_until = await database.make_room(number, standing.row.next_offset)
